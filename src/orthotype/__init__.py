@@ -1,0 +1,66 @@
+"""Cell types carried across species: train on one, label another, know what is uncertain.
+
+Importing is light: every public name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from orthotype._version import __version__
+
+if TYPE_CHECKING:
+    from orthotype import datasets, errors, metrics, pl
+    from orthotype.cells.encode import Binarize, LogNormalize
+    from orthotype.cells.inspect import inspect
+    from orthotype.cells.read import read
+    from orthotype.genes.orthologs import OrthologMap
+    from orthotype.models.consensus import ConsensusClassifier
+    from orthotype.models.linear.classifier import MultinomialLogisticRegression
+    from orthotype.show_versions import show_versions
+    from orthotype.transfer import LabelTransfer, Predictions, load
+
+_HOMES = {
+    "Binarize": "orthotype.cells.encode",
+    "ConsensusClassifier": "orthotype.models.consensus",
+    "LabelTransfer": "orthotype.transfer",
+    "LogNormalize": "orthotype.cells.encode",
+    "MultinomialLogisticRegression": "orthotype.models.linear.classifier",
+    "OrthologMap": "orthotype.genes.orthologs",
+    "Predictions": "orthotype.transfer",
+    "inspect": "orthotype.cells.inspect",
+    "load": "orthotype.transfer",
+    "read": "orthotype.cells.read",
+    "show_versions": "orthotype.show_versions",
+}
+_MODULES = ("datasets", "errors", "metrics", "pl")
+
+__all__ = [
+    "Binarize",
+    "ConsensusClassifier",
+    "LabelTransfer",
+    "LogNormalize",
+    "MultinomialLogisticRegression",
+    "OrthologMap",
+    "Predictions",
+    "__version__",
+    "datasets",
+    "errors",
+    "inspect",
+    "load",
+    "metrics",
+    "pl",
+    "read",
+    "show_versions",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"orthotype.{name}")
+    raise AttributeError(f"module 'orthotype' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

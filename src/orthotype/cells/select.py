@@ -1,0 +1,174 @@
+"""Variable genes: moments gathered in one pass over the cells, and the rules that rank genes by them.
+
+Conventions
+-----------
+linear : expression scaled to a common total per cell (10,000), before any logarithm.
+encoded : what the model sees, such as log-normalised or binarised values.
+F : number of features. All sums are float64 and are added cell after cell in the order of the rows, so that
+    the result does not depend on the size of the blocks, to the last bit.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype.cells.encode import normalised
+from orthotype.errors import InputError, listed
+
+MomentScale = Literal["linear", "encoded"]
+
+
+class GeneMoments:
+    """First and second moments of every gene, gathered block by block.
+
+    Parameters
+    ----------
+    n_features
+        Number of features F.
+
+    Attributes
+    ----------
+    n_cells : int
+        Cells seen so far.
+    n_nonzero : NDArray
+        (F,), cells in which the gene was seen.
+    sums, squares : dict of NDArray
+        For ``"linear"`` and ``"encoded"``: (F,), sum of the values and of their squares.
+    """
+
+    def __init__(self, n_features: int) -> None:
+        scales: tuple[MomentScale, ...] = ("linear", "encoded")
+        self.n_cells = 0
+        self.n_nonzero = np.zeros(n_features, dtype=np.int64)
+        self.sums = {scale: np.zeros(n_features) for scale in scales}
+        self.squares = {scale: np.zeros(n_features) for scale in scales}
+
+    def update(self, block: sp.csr_array, totals: NDArray[np.float64], encoded: sp.csr_array) -> None:
+        """Add a block of cells.
+
+        Parameters
+        ----------
+        block
+            (n, F), linear values.
+        totals
+            (n,), the sum of each cell over all aligned features.
+        encoded
+            (n, F), the same cells encoded.
+
+        Raises
+        ------
+        InputError
+            If the shapes do not fit each other or the number of features.
+        """
+        n_features = self.n_nonzero.size
+        if block.shape[1] != n_features or encoded.shape != block.shape:
+            raise InputError(f"blocks of {block.shape} and {encoded.shape} do not fit {n_features} features")
+        self.n_cells += int(block.shape[0])
+        np.add.at(self.n_nonzero, block.indices, (block.data > 0).astype(np.int64))
+        self._add("linear", block.indices, normalised(block, totals))
+        self._add("encoded", encoded.indices, encoded.data.astype(np.float64))
+
+    def _add(self, scale: MomentScale, columns: NDArray[np.integer], values: NDArray[np.float64]) -> None:
+        np.add.at(self.sums[scale], columns, values)
+        np.add.at(self.squares[scale], columns, values**2)
+
+    def merge(self, other: Self) -> "GeneMoments":
+        """Return the moments of both sets of cells together; neither is changed.
+
+        Raises
+        ------
+        InputError
+            If the numbers of features differ.
+        """
+        n_features = self.n_nonzero.size
+        if other.n_nonzero.size != n_features:
+            raise InputError(f"moments of {n_features} and {other.n_nonzero.size} features cannot be merged")
+        both = GeneMoments(n_features)
+        both.n_cells = self.n_cells + other.n_cells
+        both.n_nonzero = self.n_nonzero + other.n_nonzero
+        for scale in both.sums:
+            both.sums[scale] = self.sums[scale] + other.sums[scale]
+            both.squares[scale] = self.squares[scale] + other.squares[scale]
+        return both
+
+    @property
+    def normalised_mean(self) -> NDArray[np.float64]:
+        """Mean expression of every gene with each cell scaled to 10,000, (F,)."""
+        return self.mean("linear")
+
+    def mean(self, scale: MomentScale) -> NDArray[np.float64]:
+        """Return the mean of every gene over the cells seen, (F,)."""
+        return np.asarray(self.sums[scale] / max(self.n_cells, 1))
+
+    def variance(self, scale: MomentScale) -> NDArray[np.float64]:
+        """Return the variance of every gene over the cells seen, (F,), divided by n - 1; zero for one cell.
+
+        What is left of a constant gene by rounding counts as zero.
+        """
+        centred = self.squares[scale] - self.sums[scale] * self.mean(scale)
+        rounding = 1e-12 * self.squares[scale]
+        return np.where(centred > rounding, centred, 0.0) / max(self.n_cells - 1, 1)
+
+
+def dispersion(moments: GeneMoments) -> NDArray[np.float64]:
+    """Return variance / mean of normalised expression, (F,): high for genes that some cells express much."""
+    mean = moments.mean("linear")
+    return np.divide(moments.variance("linear"), mean, out=np.zeros_like(mean), where=mean > 0)
+
+
+def encoded_variance(moments: GeneMoments) -> NDArray[np.float64]:
+    """Return the variance of what the model sees, (F,)."""
+    return moments.variance("encoded")
+
+
+METHODS: Final[Mapping[str, Callable[[GeneMoments], NDArray[np.float64]]]] = {
+    "dispersion": dispersion,
+    "variance": encoded_variance,
+}
+
+
+def select_genes(
+    moments: GeneMoments, *, n_top: int = 2000, method: str = "dispersion", min_mean: float = 0.0125
+) -> NDArray[np.bool_]:
+    """Return which genes vary most, as a mask of (F,).
+
+    Parameters
+    ----------
+    moments
+        Moments of the cells of one species.
+    n_top
+        How many genes to take; all that qualify if there are fewer.
+    method
+        ``"dispersion"``: variance / mean of normalised expression. ``"variance"``: variance of what the model
+        sees.
+    min_mean
+        Genes must have a higher mean of normalised expression (cells scaled to 10,000): below it, one count
+        in one cell makes a gene look variable.
+
+    Raises
+    ------
+    InputError
+        If the method or ``n_top`` has no meaning, or no gene qualifies.
+
+    Notes
+    -----
+    Genes of equal score are taken in the order of the features.
+    """
+    if method not in METHODS:
+        raise InputError(f"gene selection {method!r} is not known; expected one of {listed(METHODS)}")
+    if n_top < 1:
+        raise InputError(f"n_top is {n_top}; expected the number of genes to take, at least 1")
+    score = METHODS[method](moments)
+    eligible = (moments.mean("linear") > min_mean) & (score > 0)
+    if not eligible.any():
+        raise InputError(
+            f"none of {score.size:,} genes has a mean above {min_mean} and varies among {moments.n_cells:,} "
+            "cells; expected expression that differs between cells; check the matrix or pass a lower min_mean"
+        )
+    best = np.argsort(np.where(eligible, -score, np.inf), kind="stable")[:n_top]
+    chosen = np.zeros(score.size, dtype=bool)
+    chosen[best] = True
+    return chosen & eligible

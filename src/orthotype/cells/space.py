@@ -1,0 +1,223 @@
+"""The feature space: what a model calls a column, and how a cell of any species becomes a row of it.
+
+A feature is a set of orthologous genes, named on both sides. Aligning is a product with a sparse matrix P
+(genes x features), encoding is a function of one row, so a cell's row never depends on its neighbours, on the
+block it came in, or on genes outside the space::
+
+    library size   l_i = sum of the cell's counts over all features of the space
+    encoded value  e_ij = encode(x_i P_j, l_i)            for the selected features j
+
+A target that lacks some features would get a smaller library size and inflated values for the rest. The space
+therefore remembers the mean share of counts that each feature carries in the source, and divides l_i by the share
+of the features that the target has.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype.cells.encode import Encoder
+from orthotype.cells.rows import Rows
+from orthotype.cells.select import GeneMoments, select_genes
+from orthotype.cells.table import BLOCK_SIZE, CellTable
+from orthotype.errors import GeneError
+from orthotype.genes.identify import GeneIdentity
+from orthotype.genes.orthologs import OrthologMap
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the genes of one data set meet the features of a space.
+
+    Attributes
+    ----------
+    projection
+        Genes x selected features, one nonzero per gene at most.
+    library
+        1 for every gene that counts to the library size, shape (n_genes,).
+    present
+        Whether the data set has any gene of a feature, over all features of the space, shape (n_features,).
+    share
+        Share of the source's counts in the features that are present, 0 to 1.
+    encoder
+        Turns aligned counts into model input.
+    """
+
+    projection: sp.csr_array
+    library: NDArray[np.float32]
+    present: NDArray[np.bool_]
+    share: float
+    encoder: Encoder
+
+    def encode(self, block: sp.csr_array) -> sp.csr_array:
+        """Return the encoded rows of one block of counts, shape (n, n_selected), float32."""
+        totals = np.asarray(block @ self.library, dtype=np.float64)
+        aligned = sp.csr_array(block @ self.projection)
+        return self.encoder.encode(aligned, totals / self.share)
+
+    def blocks(self, rows: Rows, *, size: int = BLOCK_SIZE) -> Iterator[tuple[slice, sp.csr_array]]:
+        """Encode all rows, a block at a time."""
+        for where, block in rows.blocks(size):
+            yield where, self.encode(block)
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """The columns of a model and the way to them from the genes of any species.
+
+    Attributes
+    ----------
+    orthologs
+        The features, with the genes of source and target species in each.
+    share
+        Mean share of a source cell's counts in each feature, shape (n_features,), sums to 1.
+    selected
+        Positions of the features that the model uses, ascending, shape (n_selected,).
+    encoder
+        Turns aligned counts into model input.
+    """
+
+    orthologs: OrthologMap
+    share: NDArray[np.float32]
+    selected: NDArray[np.int32]
+    encoder: Encoder
+
+    @property
+    def names(self) -> NDArray[np.object_]:
+        """Names of the selected features, for people."""
+        return np.asarray(self.orthologs.names, dtype=object)[self.selected]
+
+    def align(self, genes: GeneIdentity, *, species: str) -> Alignment:
+        """Match the genes of a data set to the space.
+
+        Raises
+        ------
+        GeneError
+            If the data set has none of the selected features.
+        """
+        projection = project(self.orthologs, genes, species=species)
+        present = np.diff(projection.tocsc().indptr) > 0
+        if not present[self.selected].any():
+            raise GeneError(
+                f"none of the {len(self.selected):,} genes of the model is among the {len(genes.names):,} "
+                f"{species} genes given; expected gene symbols or Ensembl ids of {species}; "
+                "look at the gene names with: orthotype inspect"
+            )
+        library = np.asarray(projection.sum(axis=1)).ravel() > 0
+        return Alignment(
+            projection=sp.csr_array(projection[:, self.selected]),
+            library=library.astype(np.float32),
+            present=present,
+            share=float(self.share[present].sum(dtype=np.float64) / self.share.sum(dtype=np.float64)),
+            encoder=self.encoder,
+        )
+
+
+def project(orthologs: OrthologMap, genes: GeneIdentity, *, species: str) -> sp.csr_array:
+    """Return the genes x features matrix P of a data set of any species.
+
+    A third species reaches the features through its own orthologs of the source's genes.
+    """
+    if species in (orthologs.source, orthologs.target):
+        return orthologs.projection(genes, species=species)
+    bridge = OrthologMap(orthologs.source, species, policy=orthologs.policy)
+    feature_of = {gene: j for j, members in enumerate(orthologs.source_members) for gene in members}
+    links = {}
+    for i, members in enumerate(bridge.source_members):
+        features = {feature_of[gene] for gene in members if gene in feature_of}
+        if len(features) == 1:
+            links[i] = features.pop()
+    rows, columns = np.array(list(links), dtype=int), np.array(list(links.values()), dtype=int)
+    link = sp.csr_array(
+        (np.ones(len(rows), dtype=np.float32), (rows, columns)),
+        shape=(len(bridge.names), len(orthologs.names)),
+    )
+    return sp.csr_array(bridge.projection(genes, species=species) @ link)
+
+
+def build_space(
+    source: CellTable,
+    *,
+    orthologs: OrthologMap,
+    encoder: Encoder,
+    target: CellTable | None = None,
+    n_top_genes: int = 2000,
+    selection: str = "dispersion",
+    block_size: int = BLOCK_SIZE,
+) -> FeatureSpace:
+    """Choose the features of a model from the source and, where given, from the unlabelled target.
+
+    Features that the source (or the given target) lacks are left out of the space, so that library sizes are sums
+    over the same features in both. Variable features are chosen in each species and united.
+
+    Parameters
+    ----------
+    source, target
+        Cells; labels play no part.
+    orthologs
+        Features on offer.
+    encoder
+        Scale on which genes are variable.
+    n_top_genes
+        Variable features per species.
+    selection
+        ``"dispersion"`` or ``"variance"``.
+    block_size
+        Rows per block; the result does not depend on it.
+
+    Raises
+    ------
+    GeneError
+        If no feature is in all data sets.
+    """
+    tables = [source] if target is None else [source, target]
+    projections = [project(orthologs, table.genes, species=table.species) for table in tables]
+    shared = np.all([np.diff(p.tocsc().indptr) > 0 for p in projections], axis=0)
+    if not shared.any():
+        raise GeneError(
+            f"no gene is shared: {', '.join(f'{len(t.genes.names):,} {t.species} genes' for t in tables)} have no "
+            "orthologs in common; look at the gene names with: orthotype inspect"
+        )
+    orthologs = keep_features(orthologs, shared)
+    n_features = int(shared.sum())
+    moments = [
+        measure(table.rows, sp.csr_array(p[:, shared]), encoder=encoder, block_size=block_size)
+        for table, p in zip(tables, projections, strict=True)
+    ]
+    chosen = np.zeros(n_features, dtype=bool)
+    for measured in moments:
+        chosen |= select_genes(measured, n_top=n_top_genes, method=selection)
+    share = moments[0].mean("linear")
+    return FeatureSpace(
+        orthologs=orthologs,
+        share=(share / share.sum()).astype(np.float32),
+        selected=np.flatnonzero(chosen).astype(np.int32),
+        encoder=encoder,
+    )
+
+
+def keep_features(orthologs: OrthologMap, kept: NDArray[np.bool_]) -> OrthologMap:
+    """Return the same map with only the features of a mask."""
+    places = np.flatnonzero(kept)
+    return OrthologMap.from_members(
+        orthologs.source,
+        orthologs.target,
+        names=[orthologs.names[j] for j in places],
+        source_members=[orthologs.source_members[j] for j in places],
+        target_members=[orthologs.target_members[j] for j in places],
+        policy=orthologs.policy,
+        release=orthologs.release,
+    )
+
+
+def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int) -> GeneMoments:
+    """Return the moments of every feature over all cells, in one pass over the blocks."""
+    moments = GeneMoments(projection.shape[1])
+    for _, block in rows.blocks(block_size):
+        aligned = sp.csr_array(block @ projection)
+        totals = np.asarray(aligned.sum(axis=1), dtype=np.float64).ravel()
+        moments.update(aligned, totals=totals, encoded=encoder.encode(aligned, totals))
+    return moments

@@ -1,0 +1,157 @@
+"""Cells ready for work: linear values by rows, genes identified, species known, problems raised at once."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthotype.cells.counts import Counts, find_counts
+from orthotype.cells.rows import Rows
+from orthotype.errors import GeneError, InputError, Problems, listed, nearest
+from orthotype.genes.identify import GeneIdentity, identify
+from orthotype.genes.species import resolve_species
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+BLOCK_SIZE = 4096
+# A species is refused when another one recognises this much more of the gene names.
+CONTRADICTION = 0.3
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """The cells of one data set, whatever it was stored in.
+
+    Attributes
+    ----------
+    names
+        Names of the cells, shape (n_cells,).
+    rows
+        Blocks of linear, non-negative values, cells x genes.
+    genes
+        What the columns are.
+    species
+        Canonical name of the species.
+    counts
+        Where the values were found and on which scale.
+    totals
+        Sum of each gene over all cells, shape (n_genes,).
+    """
+
+    names: NDArray[np.object_]
+    rows: Rows
+    genes: GeneIdentity
+    species: str
+    counts: Counts
+    totals: NDArray[np.float64]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return int(self.rows.shape[0])
+
+
+def check_column(adata: "AnnData", name: str, *, problems: Problems) -> None:
+    """Note a problem if obs has no such column, and offer the nearest names."""
+    columns = [str(column) for column in adata.obs.columns]
+    if name not in columns:
+        offered = nearest(name, columns) or columns
+        problems.add(
+            f"there is no obs column {name!r}",
+            expected=f"one of its columns, such as {listed(offered)}" if offered else "obs columns, found none",
+            remedy="name the column",
+        )
+
+
+def open_cells(
+    adata: "AnnData",
+    *,
+    subject: str,
+    species: str | None = None,
+    layer: str | None = None,
+    problems: Problems | None = None,
+) -> CellTable:
+    """Find counts, genes and species of a data set, or say everything that is wrong with it.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes.
+    subject
+        What to call it in messages: a file name, "the source".
+    species
+        Given species; None lets the gene names decide.
+    layer
+        Where the counts are: ``"X"``, ``"raw"`` or the name of a layer; None to find them.
+    problems
+        Problems found already, to be raised with those found here.
+
+    Raises
+    ------
+    InputError
+        With every problem: no usable matrix, cells without counts, species unknown or contradicted.
+    """
+    problems = Problems(subject) if problems is None else problems
+    counts: Counts | None = None
+    try:
+        counts = find_counts(adata, layer=layer, subject=subject)
+    except InputError as error:
+        problems.extend(error.problems)
+    names = adata.var_names if counts is None else counts.var_names
+    genes, found_species = _identify(np.asarray(names, dtype=object), species, problems)
+    if counts is not None and len(counts.empty_cells):
+        empty = np.asarray(adata.obs_names, dtype=object)[counts.empty_cells]
+        problems.add(
+            f"{len(empty):,} of {adata.n_obs:,} cells have no counts at all ({listed(empty)})",
+            expected="cells with at least one count",
+            remedy="remove them, for example with scanpy.pp.filter_cells(adata, min_counts=1)",
+        )
+    problems.raise_if_any()
+    if counts is None:
+        raise InputError(f"{subject}: no usable matrix")
+    rows = counts.rows()
+    return CellTable(
+        names=np.asarray(adata.obs_names, dtype=object),
+        rows=rows,
+        genes=genes,
+        species=found_species,
+        counts=counts,
+        totals=_gene_totals(rows),
+    )
+
+
+def _identify(
+    names: NDArray[np.object_], species: str | None, problems: Problems
+) -> tuple[GeneIdentity, str]:
+    given = None
+    try:
+        given = None if species is None else resolve_species(species).name
+    except GeneError as error:
+        problems.extend(error.problems)
+    genes = identify(names, species=given)
+    likely = genes.likely_species
+    if given is None:
+        if likely is None and species is None:
+            problems.add(
+                f"the species cannot be told from the gene names ({listed(names)})",
+                expected="gene symbols or Ensembl ids",
+                remedy="name the species (--species, species=)",
+            )
+        return genes, likely or ""
+    scores = genes.scores
+    if likely and likely != given and scores.get(likely, 0.0) - scores.get(given, 0.0) > CONTRADICTION:
+        problems.add(
+            f"species {given} was named, but the gene names are {likely} "
+            f"({scores[likely]:.0%} of them known in {likely}, {scores.get(given, 0.0):.0%} in {given})",
+            remedy=f"name the species {likely}, or check that this is the right file",
+        )
+    return genes, given
+
+
+def _gene_totals(rows: Rows) -> NDArray[np.float64]:
+    totals = np.zeros(rows.shape[1])
+    for _, block in rows.blocks(BLOCK_SIZE):
+        totals += np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
+    return totals

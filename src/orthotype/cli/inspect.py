@@ -1,0 +1,16 @@
+"""``orthotype inspect``: what a file holds, as orthotype sees it."""
+
+from orthotype.cli.console import progress, say, say_json
+from orthotype.cli.options import CellsFile, Json
+
+
+def inspect(file: CellsFile, json: Json = False) -> None:
+    """Show genes, species, counts, label and batch columns, and gene coverage of a file."""
+    from orthotype.cells.inspect import inspect as inspect_cells
+
+    with progress(f"reading {file}"):
+        found = inspect_cells(file)
+    if json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))

@@ -1,0 +1,35 @@
+"""``orthotype report``: an annotation as one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orthotype._keys import KEY
+from orthotype.cli.console import note, progress
+from orthotype.cli.options import CellsFile, Force, Groups, Key
+
+
+def report(
+    annotated: CellsFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Report to write (.html).")],
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="obs column with true cell types, if there are any.")
+    ] = None,
+    groups: Groups = None,
+    key: Key = KEY,
+    force: Force = False,
+) -> None:
+    """Write one HTML file that shows labels, confidence, gene coverage, top genes and how it was run."""
+    from orthotype._files import check_output
+    from orthotype.cells.read import read
+    from orthotype.report import report_annotation
+
+    check_output(output, force=force)
+    with progress(f"reading {annotated}"):
+        cells = read(annotated)
+    with progress("writing the report"):
+        report_annotation(
+            output, cells, labels=labels, groups=groups, key_added=key, subject=str(annotated), force=force
+        )
+    note(f"wrote {output}")

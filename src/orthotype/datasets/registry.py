@@ -1,0 +1,87 @@
+"""What data sets there are: names, provenance and checksums, as ``registry.json`` lists them."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from orthotype.errors import InputError, listed, nearest
+
+REGISTRY = Path(__file__).with_name("registry.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One public data set: what is in it, where it comes from, under which terms.
+
+    Attributes
+    ----------
+    name
+        What :func:`orthotype.datasets.get` and :func:`orthotype.datasets.path` are asked for.
+    species, tissue, technology
+        What was measured, and how.
+    cells, genes
+        Shape of the count matrix.
+    labels, donors
+        Columns of obs that hold the cell types and the donors; None where the data have none.
+    kind
+        ``"bundled"`` data come with orthotype; ``"download"`` data are fetched once and kept in the cache.
+    citation, doi, accession
+        What to cite, and where the raw data lie (empty if in no public archive).
+    licence
+        The terms under which the file is distributed.
+    url, member
+        The file that the data come from, and the part of that archive.
+    sha256, size
+        Checksum and bytes of the file that orthotype ships (bundled) or fetches (download).
+    notes
+        What to mind when using it.
+    """
+
+    name: str
+    species: str
+    tissue: str
+    technology: str
+    cells: int
+    genes: int
+    labels: str | None
+    donors: str | None
+    kind: Literal["bundled", "download"]
+    citation: str
+    doi: str
+    accession: str
+    licence: str
+    url: str
+    member: str
+    sha256: str
+    size: int
+    notes: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file that has the checksum."""
+        return f"{self.name}.h5ad" if self.kind == "bundled" else self.url.rsplit("/", 1)[-1]
+
+
+@cache
+def records() -> tuple[Dataset, ...]:
+    """Return every known data set, in the order of the registry."""
+    entries = json.loads(REGISTRY.read_text(encoding="utf-8"))["datasets"]
+    return tuple(Dataset(**entry) for entry in entries)
+
+
+def find(name: str) -> Dataset:
+    """Return the data set of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message offers the nearest names.
+    """
+    known = {dataset.name: dataset for dataset in records()}
+    if name in known:
+        return known[name]
+    alike = nearest(name, known)
+    expected = f"did you mean {listed(alike)}" if alike else f"expected one of {listed(known)}"
+    raise InputError(f"no data set is called {name!r}; {expected}; 'orthotype datasets list' shows them all")

@@ -1,0 +1,195 @@
+"""A user's own ortholog table: any two columns of genes, checked, counted and turned into pairs.
+
+Columns are found by their names (a species in English or Latin, "source", "target"), so that tables from Ensembl
+BioMart and from HCOP can be used as they are; where no name tells, the first two columns are taken. A column of
+Ensembl ids is preferred to one of symbols; where a species has no bundled gene table both are kept, so that data
+with either kind of names fit.
+"""
+
+import gzip
+import hashlib
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orthotype.errors import GeneError, listed
+from orthotype.genes.clean import id_in
+from orthotype.genes.columns import Side, find_sides, find_type
+from orthotype.genes.identify import identify
+from orthotype.genes.species import Species, known_species
+from orthotype.genes.tables import Pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BLANK = {"", "-", "NA", "N/A", "nan", "NaN", "None", "<NA>", "\\N"}
+
+
+def user_pairs(
+    table: "pd.DataFrame | str | Path", source: Species, target: Species
+) -> tuple[Pairs, dict[str, Any]]:
+    """Return the pairs of a user's table, and a report of what it held and what was dropped.
+
+    One to one means alone on both sides among *all* rows, those with unrecognised genes included; where the table
+    has a column of homology types, that column must agree.
+
+    Raises
+    ------
+    GeneError
+        If the table cannot be read, has fewer than two columns, holds genes of other species, or no usable pair.
+    """
+    frame, release = _read(table)
+    name = release["name"]
+    if frame.shape[1] < 2:
+        raise GeneError(
+            f"{name} has {frame.shape[1]} column(s), {listed(frame.columns)}; expected at least two: genes of "
+            f"{source.name}, genes of {target.name}; check the separator (comma or tab)"
+        )
+    left, right, swapped = find_sides(frame, source, target)
+    left_keys, left_lost = _keys(frame, left, name)
+    right_keys, right_lost = _keys(frame, right, name)
+    types = find_type(frame)
+    rows: dict[tuple[str, str], str] = {}
+    n_empty = 0
+    for a, b, kind in zip(left_keys, right_keys, types, strict=True):
+        if a and b:
+            rows.setdefault((a, b), kind)
+        else:
+            n_empty += 1
+    partners = Counter(f"source {a}" for a, _ in rows) + Counter(f"target {b}" for _, b in rows)
+    usable = [key for key in rows if key[0] not in left_lost and key[1] not in right_lost]
+    report = {
+        "rows": len(frame),
+        "columns": {source.name: left.columns, target.name: right.columns},
+        "columns_swapped": swapped,
+        "empty": n_empty,
+        "duplicated": len(frame) - n_empty - len(rows),
+        f"unrecognised_{source.name}": _counted(left_lost),
+        f"unrecognised_{target.name}": _counted(right_lost),
+        "crossed": sum(1 for a, b in rows if a < b and (b, a) in rows),
+        "pairs": len(usable),
+    }
+    if not usable:
+        raise GeneError(
+            f"{name} has no usable pair of {source.name} and {target.name} genes in {len(frame):,} rows; not "
+            f"recognised: {listed(sorted(left_lost)) or 'none'} and {listed(sorted(right_lost)) or 'none'}; "
+            "check the species and the columns"
+        )
+    counts = [(partners[f"source {a}"], partners[f"target {b}"]) for a, b in usable]
+    one = [max(count) == 1 and rows[key] in ("", "1:1") for key, count in zip(usable, counts, strict=True)]
+    report |= {"one_to_one": sum(one), "one_to_many_or_many_to_many": len(usable) - sum(one)}
+    pairs = Pairs(
+        source=source.name,
+        target=target.name,
+        source_ids=[a for a, _ in usable],
+        target_ids=[b for _, b in usable],
+        one=one,
+        tier=["U"] * len(usable),
+        ensembl=[""] * len(usable),
+        votes=[0] * len(usable),
+        confident=[False] * len(usable),
+        hcop=[()] * len(usable),
+        source_names=_other_names(frame, left, left_keys),
+        target_names=_other_names(frame, right, right_keys),
+        release=release,
+    )
+    return pairs, report
+
+
+def _counted(lost: set[str]) -> dict[str, Any]:
+    return {"n": len(lost), "examples": sorted(lost)[:5]}
+
+
+def _read(table: "pd.DataFrame | str | Path") -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """Return the table as text cells without blanks, and its name and checksum."""
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        data = table.to_csv(index=False).encode()
+        name = "DataFrame"
+    else:
+        path = Path(table)
+        name = path.name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise GeneError(f"cannot read the ortholog table {path} ({error.strerror}); check the path") from error
+    release = {"name": name, "release": "your own table", "sha256": hashlib.sha256(data).hexdigest()}
+    try:
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise GeneError(f"{name} is not a text table ({error}); expected csv or tsv, plain or gz") from error
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip() and not line.startswith("#")]
+    if len(lines) < 2:
+        raise GeneError(f"{name} has no rows; expected a header and at least one pair of genes")
+    return _frame(lines, name), release
+
+
+def _frame(lines: list[str], name: str) -> "pd.DataFrame":
+    import csv
+
+    import pandas as pd
+
+    separator = max("\t", ",", ";", key=lines[0].count)
+    cells = list(csv.reader(lines, delimiter=separator))
+    width = len(cells[0])
+    ragged = [number for number, row in enumerate(cells, 1) if len(row) != width]
+    if ragged:
+        raise GeneError(
+            f"{name}: row {ragged[0]} has {len(cells[ragged[0] - 1])} columns, the header {width}"
+            f" ({len(ragged):,} such rows); expected the same number in each; export the table again"
+        )
+    header = [cell.strip() for cell in cells[0]]
+    if any(id_in(cell) for cell in header):  # a table without a header
+        header, body = [f"column {number}" for number in range(1, width + 1)], cells
+    else:
+        body = cells[1:]
+    clean = [["" if cell.strip() in _BLANK else cell.strip() for cell in row] for row in body]
+    unique = [f"{cell} ({place})" if cell in header[:place] else cell for place, cell in enumerate(header)]
+    return pd.DataFrame(clean, columns=unique, dtype=object)
+
+
+def _keys(frame: "pd.DataFrame", side: Side, name: str) -> tuple[list[str], set[str]]:
+    """Return the gene of each row on one side ("" if blank), and the names that mean no gene of the species."""
+    values = [frame[column].tolist() for column in side.columns]
+    _refuse_other_species(values[0], side, name)
+    if not side.species.has_table:
+        return [next((id_in(v) or v for v in row if v), "") for row in zip(*values, strict=True)], set()
+    read = [identify(column, species=side.species).ids.tolist() for column in values]
+    keys, lost = [], set()
+    for cells, ids in zip(zip(*values, strict=True), zip(*read, strict=True), strict=True):
+        given, gene = next(filter(None, cells), ""), next(filter(None, ids), "")
+        keys.append(gene or given)
+        if given and not gene:
+            lost.add(given)
+    return keys, lost
+
+
+def _refuse_other_species(values: list[str], side: Side, name: str) -> None:
+    prefixes = Counter(gene.rstrip("0123456789") for value in values if (gene := id_in(value)))
+    if not prefixes or not side.species.ensembl_prefix:
+        return
+    most, count = prefixes.most_common(1)[0]
+    if most != side.species.ensembl_prefix and count > len(values) / 2:
+        owner = next((species.name for species in known_species() if species.ensembl_prefix == most), "another species")
+        raise GeneError(
+            f"{name}: column {side.columns[0]!r} holds ids of {owner} ({most}...); expected {side.species.name} "
+            f"({side.species.ensembl_prefix}...); name the right species or column"
+        )
+
+
+def _other_names(frame: "pd.DataFrame", side: Side, keys: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return further names of each gene of a species without a gene table, where a name means one gene only."""
+    if side.species.has_table or len(side.columns) < 2:
+        return {}
+    meant: dict[str, set[str]] = {}
+    for key, name in zip(keys, frame[side.columns[1]], strict=True):
+        if key and name and name != key:
+            meant.setdefault(name, set()).add(key)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, genes in meant.items():
+        if len(genes) == 1 and name not in keys:
+            gene = next(iter(genes))
+            found[gene] = (*found.get(gene, ()), name)
+    return found

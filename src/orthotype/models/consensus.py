@@ -1,0 +1,234 @@
+"""A consensus of fold models: five models that each missed a fifth of the cells vote on every new cell.
+
+The rule of Stumpf et al. 2020: a class wins with at least three of five votes, or with two when the other three
+all differ; otherwise the models show *no agreement*. Said for any number of models: the class with the most votes
+wins if no other class has as many and if it has at least two votes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from orthotype.models.calibration import fit_temperature, softmax
+from orthotype.models.folds import make_folds
+from orthotype.models.linear.loss import class_weights
+from orthotype.models.linear.path import FoldPath, fit_path
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the fold models said about n cells.
+
+    Attributes
+    ----------
+    winner
+        Code of the class with the most votes, shape (n,); among equals the more probable one.
+    count
+        Votes for it, shape (n,).
+    agreed
+        Whether the rule of the consensus is met, shape (n,).
+    """
+
+    winner: NDArray[np.intp]
+    count: NDArray[np.intp]
+    agreed: NDArray[np.bool_]
+
+
+def count_votes(ballots: NDArray[np.intp], *, proba: Floats) -> Votes:
+    """Count the ballots of n_models models for n cells and apply the rule of the consensus.
+
+    Parameters
+    ----------
+    ballots
+        Class code that each model gives each cell, shape (n, n_models).
+    proba
+        Mean class probabilities, shape (n, n_classes); they only order classes with equal votes.
+    """
+    n_cells, n_models = ballots.shape
+    counts = np.zeros(proba.shape, dtype=np.intp)
+    np.add.at(counts, (np.arange(n_cells)[:, None], ballots), 1)
+    count = counts.max(axis=1)
+    leaders = counts == count[:, None]
+    winner = np.where(leaders, proba, -1.0).argmax(axis=1)
+    agreed = (leaders.sum(axis=1) == 1) & (count >= min(2, n_models))
+    return Votes(winner, count, agreed)
+
+
+class ConsensusClassifier(ClassifierMixin, BaseEstimator):
+    """Fold models of one linear classifier that vote, with probabilities calibrated out of fold.
+
+    Every model is a class-balanced multinomial logistic regression fitted without one fold. The penalty is the one
+    with the lowest held-out loss over the same folds, so choosing it costs no further fit.
+
+    Parameters
+    ----------
+    alpha
+        Strength of the L2 penalty, or ``"cv"`` to choose it on the folds.
+    n_splits
+        Number of folds and of models; fewer where there are fewer groups.
+    class_weight
+        ``"balanced"`` gives every class the same total weight; None gives every cell the same.
+    tol
+        Relative tolerance of each fit.
+    max_iter
+        Most iterations of each fit.
+    random_state
+        Decides which cells go to which fold.
+
+    Attributes
+    ----------
+    classes_ : (n_classes,)
+    coef_ : (n_models, n_classes, n_features), float32
+    intercept_ : (n_models, n_classes), float32
+    alpha_ : float
+    temperature_ : float
+        Logits are divided by it; fitted on held-out cells.
+    folds_ : (n_cells,)
+        The model that did not see each training cell.
+    held_out_scores_ : (n_cells, n_classes)
+        Logits of each training cell by that model.
+    path_ : FoldPath
+        Held-out losses of every penalty tried.
+
+    References
+    ----------
+    Stumpf et al. (2020), Commun Biol 3:736, Methods, "Transfer learning".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["a", "b"], 50)
+    >>> X = rng.normal(size=(100, 3)) + 4 * (y == "b")[:, None]
+    >>> ConsensusClassifier().fit(X, y).predict([[0, 0, 0], [4, 4, 4]]).tolist()
+    ['a', 'b']
+    """
+
+    def __init__(
+        self,
+        alpha: float | str = "cv",
+        *,
+        n_splits: int = 5,
+        class_weight: Literal["balanced"] | None = "balanced",
+        tol: float = 1e-4,
+        max_iter: int = 500,
+        random_state: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.n_splits = n_splits
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike | sp.csr_matrix,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Fit one model for every fold and calibrate them together.
+
+        Parameters
+        ----------
+        X
+            Cells x features, dense or CSR.
+        y
+            Class of each cell.
+        groups
+            Donor or batch of each cell; then no donor is on both sides of a fold.
+        sample_weight
+            Weight of each cell before class balance.
+
+        Raises
+        ------
+        InputError
+            If there are fewer cells than folds or a single group.
+        ValueError
+            If there is a single class, or X holds NaN or infinite values.
+        """
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float32, np.float64])
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds one class ({self.classes_[0]!r}); at least two classes are needed")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        folds = make_folds(
+            codes,
+            n_splits=min(self.n_splits, len(codes)),
+            groups=None if groups is None else np.asarray(groups),
+            random_state=seed,
+        )
+        path = fit_path(
+            X,
+            codes,
+            n_classes=len(self.classes_),
+            folds=folds,
+            sample_weight=class_weights(
+                codes, class_weight=self.class_weight, sample_weight=sample_weight
+            ),
+            alphas=None if self.alpha == "cv" else np.array([float(self.alpha)]),
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        return self._keep(path, codes, folds)
+
+    def _keep(self, path: FoldPath, codes: NDArray[np.intp], folds: NDArray[np.intp]) -> Self:
+        self.path_ = path
+        self.folds_ = folds
+        self.alpha_ = float(path.alpha)
+        self.coef_ = np.ascontiguousarray(path.coef, dtype=np.float32)
+        self.intercept_ = np.ascontiguousarray(path.intercept, dtype=np.float32)
+        self.held_out_scores_ = path.held_out_scores
+        self.temperature_ = fit_temperature(path.held_out_scores, codes)
+        return self
+
+    @property
+    def n_models_(self) -> int:
+        """Number of fold models."""
+        return int(self.coef_.shape[0])
+
+    def fold_scores(self, X: ArrayLike | sp.csr_matrix) -> Floats:
+        """Return the logits that each model gives each cell, shape (n, n_models, n_classes)."""
+        check_is_fitted(self, "coef_")
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=False)
+        return fold_scores(X, coef=self.coef_, intercept=self.intercept_)
+
+    def predict_proba(self, X: ArrayLike | sp.csr_matrix) -> Floats:
+        """Return calibrated class probabilities, the mean over the models, shape (n, n_classes)."""
+        return mean_proba(self.fold_scores(X), temperature=self.temperature_)
+
+    def predict(self, X: ArrayLike | sp.csr_matrix) -> NDArray[np.generic]:
+        """Return the most probable class of each cell; :meth:`vote` says where the models agree."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def vote(self, X: ArrayLike | sp.csr_matrix) -> Votes:
+        """Return what the models voted for each cell and whether the rule of the consensus is met."""
+        scores = self.fold_scores(X)
+        return count_votes(scores.argmax(axis=2), proba=mean_proba(scores, temperature=self.temperature_))
+
+
+def fold_scores(
+    X: NDArray[np.floating] | sp.csr_matrix, *, coef: NDArray[np.floating], intercept: NDArray[np.floating]
+) -> Floats:
+    """Return X W' + b of several models in one product, shape (n, n_models, n_classes)."""
+    n_models, n_classes, n_features = coef.shape
+    stacked = coef.reshape(n_models * n_classes, n_features).T
+    scores = np.asarray(X @ np.ascontiguousarray(stacked), dtype=np.float64)
+    return scores.reshape(-1, n_models, n_classes) + intercept
+
+
+def mean_proba(scores: Floats, *, temperature: float) -> Floats:
+    """Return the mean over the models of ``softmax(scores / temperature)``, shape (n, n_classes)."""
+    return softmax(scores / temperature).mean(axis=1)

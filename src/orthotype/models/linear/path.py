@@ -1,0 +1,270 @@
+"""Which penalty: a path from strong to weak, over folds that are nothing but zero weights.
+
+1. One matrix serves every fold; a fold's model gives weight zero to the rows that it must not see.
+2. Each strength starts from the solution of the one before, and takes over its remembered steps: when only
+   alpha changes, the change of gradient along a step s changes by exactly (alpha' - alpha) s.
+3. The held-out loss of all folds decides. When it has risen for two strengths, weaker ones are not tried.
+4. The refit on all rows starts from the mean of the fold models.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from orthotype.errors import Problems
+from orthotype.models.linear.lbfgs import Iteration, Memory, Minimum, minimise
+from orthotype.models.linear.loss import MultinomialObjective
+from orthotype.models.linear.penalties import L2
+from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.rows import Rows
+from orthotype.models.linear.softmax import Float, Float64, Integer, row_losses
+from orthotype.models.linear.solve import ABSENT, Solution, check_problem, solve, warn_not_converged
+from orthotype.models.linear.threads import one_blas_thread
+
+RISES = 2
+
+
+@dataclass(frozen=True)
+class FoldPath:
+    """Models of every fold along a path of penalties, and the penalty that predicts held-out rows best.
+
+    Attributes
+    ----------
+    alphas
+        Strengths in the order they were tried, strong to weak (A,).
+    losses
+        Held-out weighted mean log-loss of each strength and fold (A, M); classes that a fold's model
+        has never seen are left out of its mean, and a fold that held out nothing is NaN.
+    alpha
+        The chosen strength.
+    coef, intercept
+        Fold models at the chosen strength, (M, K, p) and (M, K). A class without a training row in a fold has
+        zero weights and an intercept of -1000 there: its probability is zero.
+    held_out_scores
+        Raw scores (n, K) of every row by the model that did not see it; NaN for rows that no fold held out.
+    refit
+        The fit on all rows at the chosen strength, if it was asked for.
+    diagnostics
+        For each fold and strength (in the order tried), the table of iterations.
+    """
+
+    alphas: Float64
+    losses: Float64
+    alpha: float
+    coef: Float
+    intercept: Float64
+    held_out_scores: Float
+    refit: Solution | None
+    diagnostics: dict[tuple[int, float], tuple[Iteration, ...]]
+
+
+class _Fold:
+    """One fold's problem, and its best model so far."""
+
+    def __init__(self, rows: Rows, y: Integer, weights: Float64, held_out: Integer, n_classes: int) -> None:
+        weights = weights / weights.sum()
+        self.y, self.rows, self.held_out, self.n_classes = y, rows, held_out, n_classes
+        self.present = np.bincount(y, weights=weights, minlength=n_classes) > 0
+        kept = np.where(self.present[y], np.cumsum(self.present)[y] - 1, 0)
+        found = int(self.present.sum())
+        self.objective = MultinomialObjective(rows, kept, weights, n_classes=found, penalty=L2(1.0))
+        self.theta = np.zeros((rows.shape[1] + 1, found), dtype=rows.dtype)
+        self.memory = Memory()
+
+    def fit(self, alpha: float, tol: float, max_iter: int) -> Minimum:
+        """Go on to the next strength, from where the last one ended."""
+        change = alpha - self.objective.penalty.alpha
+        self.memory.bend(change, self.theta.shape)
+        self.objective = self.objective.with_penalty(L2(alpha))
+        minimum = minimise(self.objective, self.theta, tol=tol, max_iter=max_iter, memory=self.memory)
+        self.theta = minimum.theta
+        return minimum
+
+    def model(self) -> tuple[Float, Float64]:
+        """Return coefficients (K, p) and intercepts (K,) with absent classes in place."""
+        coef = np.zeros((self.n_classes, self.rows.shape[1]), dtype=self.rows.dtype)
+        intercept = np.full(self.n_classes, ABSENT)
+        coef[self.present], intercept[self.present] = self.objective.unpack(self.theta)
+        return coef, intercept
+
+    def held_out_loss(self, weights: Float64, scores: Float) -> tuple[float, float]:
+        """Return the summed loss and weight of the held-out rows whose class this fold knows."""
+        y = self.y[self.held_out]
+        known = np.where(self.present[y], weights[self.held_out], 0.0)
+        return float(known @ row_losses(scores, y)), float(known.sum())
+
+
+class _Best:
+    """The path so far, and the models of its best strength."""
+
+    def __init__(self) -> None:
+        self.alphas: list[float] = []
+        self.losses: list[list[float]] = []
+        self.risks: list[float] = []
+        self.diagnostics: dict[tuple[int, float], tuple[Iteration, ...]] = {}
+        self.alpha = 0.0
+        self.models: list[tuple[Float, Float64]] = []
+        self.scores: list[Float] = []
+
+    def take(self, alpha: float, members: list[_Fold], weights: Float64, tol: float, max_iter: int) -> None:
+        """Fit every fold at one strength, and keep the models if they are the best yet."""
+        models, scores, sums = [], [], []
+        for number, member in enumerate(members):
+            minimum = member.fit(alpha, tol, max_iter)
+            self.diagnostics[number, alpha] = minimum.diagnostics
+            if not minimum.converged:
+                warn_not_converged(minimum.diagnostics, tol)
+            coef, intercept = member.model()
+            models.append((coef, intercept))
+            scores.append(member.rows.scores(coef.T, intercept, subset=member.held_out))
+            sums.append(member.held_out_loss(weights, scores[-1]))
+        loss, mass = np.array(sums).T
+        self.alphas.append(alpha)
+        self.losses.append(list(np.divide(loss, mass, out=np.full_like(loss, np.nan), where=mass > 0)))
+        self.risks.append(float(loss.sum() / mass.sum()) if mass.sum() > 0 else 0.0)
+        if self.risks[-1] <= min(self.risks):
+            self.alpha, self.models, self.scores = alpha, models, scores
+
+    def risen(self) -> bool:
+        """Tell whether the held-out loss has been above its best for two strengths."""
+        return len(self.risks) - 1 - int(np.argmin(self.risks)) >= RISES
+
+
+def default_alphas(variance: Float64, n_alphas: int = 10) -> Float64:
+    """Return strengths from strong to weak that suit the scale of the genes.
+
+    The strongest leaves hardly more than the intercepts, the weakest fits a training set of a few thousand
+    cells almost perfectly; both scale with the total variance, so multiplying all values by a constant
+    changes nothing.
+
+    Parameters
+    ----------
+    variance
+        Variance of every gene, (p,).
+    n_alphas
+        How many.
+    """
+    total = float(variance.sum())
+    return (total if total > 0 else 1.0) * np.logspace(-1.5, -5.5, n_alphas)
+
+
+def stratified_folds(
+    y: Integer, *, n_splits: int, random_state: int | np.random.Generator | None = None
+) -> Integer:
+    """Return the fold that holds out each row, (n,), every class spread as evenly as its size allows.
+
+    A class with fewer rows than folds is dealt out all the same: some folds hold out none of it, and the fold
+    that holds out the only row of a class trains without that class.
+    """
+    rng = np.random.default_rng(random_state)
+    folds = np.empty(len(y), dtype=np.int64)
+    first = 0
+    for label in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == label))
+        folds[members] = (first + np.arange(len(members))) % n_splits
+        first = (first + len(members)) % n_splits
+    return folds
+
+
+def fit_path(
+    X: Any,
+    y: Integer,
+    *,
+    n_classes: int,
+    folds: Integer,
+    sample_weight: Float64 | None = None,
+    alphas: Float64 | None = None,
+    tol: float = 1e-3,
+    refit: bool = False,
+    refit_tol: float = 1e-4,
+    max_iter: int = 500,
+) -> FoldPath:
+    """Return fold models along a path of penalties, and the penalty that predicts held-out rows best.
+
+    Parameters
+    ----------
+    X
+        Rows (n, p), CSR or dense, or what :func:`as_rows` made of them.
+    y
+        Class of each row, integers in 0 .. n_classes - 1.
+    n_classes
+        K.
+    folds
+        Number of the fold in which a row is held out, 0 .. M - 1; -1 for a row that every fold trains on.
+    sample_weight
+        Row weights (n,), in training and in the held-out loss; see :func:`class_weights`.
+    alphas
+        Strengths to try; by default ten that suit the data. They are tried from strong to weak.
+    tol
+        Relative gap at which a fold's fit has converged: enough to compare strengths.
+    refit
+        Also fit all rows at the chosen strength.
+    refit_tol
+        Relative gap of that fit.
+    max_iter
+        Most steps of one fit.
+    """
+    rows, y, folds = as_rows(X), np.asarray(y), np.asarray(folds)
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    _check(rows, y, folds, weights, n_classes)
+    with one_blas_thread():
+        members = [
+            _Fold(rows, y, np.where(folds == m, 0.0, weights), np.flatnonzero(folds == m), n_classes)
+            for m in range(int(folds.max()) + 1)
+        ]
+        if alphas is None:
+            alphas = default_alphas(np.mean([member.objective.variance for member in members], axis=0))
+        best = _Best()
+        for alpha in -np.sort(-np.asarray(alphas, dtype=np.float64)):
+            best.take(float(alpha), members, weights, tol, max_iter)
+            if best.risen():
+                break
+        held_out_scores = np.full((len(y), n_classes), np.nan, dtype=rows.dtype)
+        for member, scores in zip(members, best.scores, strict=True):
+            held_out_scores[member.held_out] = scores
+        coef, intercept = np.stack([c for c, _ in best.models]), np.stack([b for _, b in best.models])
+        whole = _refit(rows, y, weights, coef, intercept, best.alpha, refit_tol, max_iter) if refit else None
+    losses = np.array(best.losses)
+    return FoldPath(
+        np.array(best.alphas), losses, best.alpha, coef, intercept, held_out_scores, whole, best.diagnostics
+    )
+
+
+def _refit(
+    rows: Rows,
+    y: Integer,
+    weights: Float64,
+    coef: Float,
+    intercept: Float64,
+    alpha: float,
+    tol: float,
+    max_iter: int,
+) -> Solution:
+    """Fit all rows, starting from the mean of the fold models."""
+    start = (coef.mean(axis=0), np.where(intercept > ABSENT, intercept, 0.0).mean(axis=0))
+    return solve(
+        rows,
+        y,
+        n_classes=coef.shape[1],
+        alpha=alpha,
+        sample_weight=weights,
+        start=start,
+        tol=tol,
+        max_iter=max_iter,
+        method="lbfgs",
+    )
+
+
+def _check(rows: Rows, y: Integer, folds: Integer, weights: Float64, n_classes: int) -> None:
+    check_problem(rows, y, n_classes, weights)
+    problems = Problems("the folds")
+    if folds.shape != y.shape:
+        problems.add(f"fold numbers of shape {folds.shape}", expected=f"{y.shape}, one for each row")
+    elif folds.min() < -1 or folds.max() < 0:
+        problems.add("no fold that holds out a row", expected="fold numbers 0, 1, ... (-1: never held out)")
+    else:
+        for m in range(int(folds.max()) + 1):
+            if not (weights[folds != m] > 0).any():
+                problems.add(f"fold {m} holds out every row", remedy="use at least two folds")
+    problems.raise_if_any()

@@ -1,0 +1,268 @@
+"""One problem, one answer: the multinomial model at a given penalty strength."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthotype.errors import ConvergenceWarning, Problems
+from orthotype.models.linear.lbfgs import CAUTION, Iteration, minimise
+from orthotype.models.linear.loss import MultinomialObjective
+from orthotype.models.linear.penalties import L2
+from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.rows import Rows
+from orthotype.models.linear.softmax import Float, Float64, Integer
+from orthotype.models.linear.span import SpanProblem
+from orthotype.models.linear.threads import one_blas_thread
+
+ABSENT = -1000.0
+SPAN_MOST_ROWS = 1500
+
+
+class Fitted(NamedTuple):
+    """Coefficients of the classes that are present, and how they were reached."""
+
+    coef: Float
+    intercept: Float64
+    value: float
+    converged: bool
+    diagnostics: tuple[Iteration, ...]
+
+
+Method = Literal["auto", "lbfgs", "span"]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A fitted multinomial model.
+
+    Attributes
+    ----------
+    coef, intercept
+        Weights (K, p) and intercepts (K,) of raw rows.
+    objective
+        J at the solution, without the part of classes that have no rows.
+    converged
+        Whether the tolerance was reached.
+    n_iter
+        Number of steps.
+    diagnostics
+        One :class:`Iteration` a step; ``pandas.DataFrame(solution.diagnostics)`` is the table.
+    """
+
+    coef: Float
+    intercept: Float64
+    objective: float
+    converged: bool
+    n_iter: int
+    diagnostics: tuple[Iteration, ...]
+
+
+def solve(
+    X: Any,
+    y: Integer,
+    *,
+    n_classes: int,
+    alpha: float,
+    sample_weight: Float64 | None = None,
+    center: Float | None = None,
+    gamma: float = 1.0,
+    start: tuple[Float, Float] | None = None,
+    tol: float = 1e-4,
+    max_iter: int = 500,
+    method: Method = "auto",
+) -> Solution:
+    """Return the weights that minimise the class-balanced loss plus an L2 penalty with a centre.
+
+    ::
+
+        J = sum_i s_i CE(softmax(W x_i + b), y_i) / sum_i s_i + alpha / 2 || W - gamma W0 ||^2
+
+    Source training, few-shot adaptation and training from scratch are this one problem with different
+    ``center`` and ``gamma``. A class without any weighted row takes no part and keeps its row of ``start``,
+    else of ``center``; the other intercepts are then placed so that the mean score of the labelled rows is
+    that of ``start``.
+
+    Parameters
+    ----------
+    X
+        Rows (n, p): CSR or dense, float32 or float64, or what :func:`as_rows` made of them.
+    y
+        Class of each row, integers in 0 .. n_classes - 1.
+    n_classes
+        K.
+    alpha
+        Strength of the penalty, positive.
+    sample_weight
+        Row weights s (n,), not negative; class balance and folds are nothing else. None: all the same.
+    center
+        W0 (K, p).
+    gamma
+        How far the penalty pulls: 1 to W0, 0 to zero.
+    start
+        Weights (K, p) and intercepts (K,) to begin with.
+    tol
+        Relative gap to the minimum of J at which the fit has converged.
+    max_iter
+        Most steps.
+    method
+        "lbfgs" works on the genes, "span" in the span of the rows (n much smaller than p); "auto" chooses.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, a weight is negative, or a number is not finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` was reached first.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
+    >>> solution = solve(X, np.array([0, 1, 0, 1]), n_classes=2, alpha=0.1)
+    >>> solution.coef.shape, bool(solution.converged)
+    ((2, 2), True)
+    """
+    rows = as_rows(X)
+    y = np.asarray(y)
+    check_problem(rows, y, n_classes, sample_weight, alpha=alpha, center=center)
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = weights / weights.sum()
+    present = np.bincount(y, weights=weights, minlength=n_classes) > 0
+    prior = None if center is None or gamma == 0.0 else gamma * np.asarray(center, dtype=np.float64)[present]
+    begin = None if start is None else (np.asarray(start[0])[present], np.asarray(start[1])[present])
+    kept = y if present.all() else np.where(present[y], np.cumsum(present)[y] - 1, 0)
+    few = rows.shape[0] <= SPAN_MOST_ROWS and 4 * rows.shape[0] <= rows.shape[1]
+    with one_blas_thread():
+        if method == "span" or (method == "auto" and few):
+            fitted = _in_span(rows, kept, weights, int(present.sum()), alpha, prior, tol, max_iter)
+        else:
+            fitted = _on_genes(rows, kept, weights, int(present.sum()), alpha, prior, begin, tol, max_iter)
+    if not fitted.converged:
+        warn_not_converged(fitted.diagnostics, tol)
+    coef, intercept = fitted.coef, fitted.intercept
+    if not present.all():
+        mean = rows.transposed(weights[:, None])[:, 0]
+        coef, intercept = _with_absent(fitted, mean, present, center, start)
+    return Solution(
+        coef, intercept, fitted.value, fitted.converged, len(fitted.diagnostics) - 1, fitted.diagnostics
+    )
+
+
+def _on_genes(
+    rows: Rows,
+    y: Integer,
+    weights: Float64,
+    n_classes: int,
+    alpha: float,
+    prior: Float | None,
+    begin: tuple[Float, Float] | None,
+    tol: float,
+    max_iter: int,
+) -> Fitted:
+    objective = MultinomialObjective(
+        rows, y, weights, n_classes=n_classes, penalty=L2(alpha, None if prior is None else prior.T)
+    )
+    if begin is None:
+        W = np.zeros((n_classes, rows.shape[1])) if prior is None else prior
+        begin = (W, -(W @ objective.mean))
+    minimum = minimise(objective, objective.pack(*begin), tol=tol, max_iter=max_iter)
+    coef, intercept = objective.unpack(minimum.theta)
+    return Fitted(coef, intercept, minimum.value, minimum.converged, minimum.diagnostics)
+
+
+def _in_span(
+    rows: Rows,
+    y: Integer,
+    weights: Float64,
+    n_classes: int,
+    alpha: float,
+    prior: Float | None,
+    tol: float,
+    max_iter: int,
+) -> Fitted:
+    problem = SpanProblem(rows, prior)
+    minimum = problem.solve(y, weights, n_classes=n_classes, alpha=alpha, tol=tol, max_iter=max_iter)
+    coef, intercept = problem.unpack(minimum, weights)
+    return Fitted(coef, intercept, minimum.value, minimum.converged, minimum.diagnostics)
+
+
+def _with_absent(
+    fitted: Fitted,
+    mean: Float64,
+    present: NDArray[np.bool_],
+    center: Float | None,
+    start: tuple[Float, Float] | None,
+) -> tuple[Float, Float64]:
+    """Put the rows of absent classes back, and set the level of the others beside them."""
+    n_classes, n_genes = len(present), fitted.coef.shape[1]
+    coef = np.zeros((n_classes, n_genes), dtype=fitted.coef.dtype)
+    intercept = np.full(n_classes, ABSENT)
+    if center is not None:
+        coef[~present] = np.asarray(center)[~present]
+    level = 0.0
+    if start is not None:
+        before, level_before = np.asarray(start[0], dtype=np.float64), np.asarray(start[1], dtype=np.float64)
+        coef[~present] = before[~present]
+        intercept[~present] = level_before[~present]
+        level = float(np.mean((before @ mean + level_before)[present]))
+        level -= float(np.mean(fitted.coef @ mean + fitted.intercept))
+    coef[present] = fitted.coef
+    intercept[present] = fitted.intercept + level
+    return coef, intercept
+
+
+def warn_not_converged(diagnostics: Sequence[Iteration], tol: float) -> None:
+    """Warn that a fit stopped early, with how far it is and what to do."""
+    last = diagnostics[-1]
+    gap = last.gap / (CAUTION * max(abs(last.objective), np.finfo(np.float64).tiny))
+    warnings.warn(
+        f"the fit stopped after {last.iteration} steps at an estimated relative gap of {gap:.1e}; "
+        f"expected at most tol={tol:g}; raise max_iter or tol, or use a stronger penalty (larger alpha)",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+
+
+def check_problem(
+    rows: Rows,
+    y: Integer,
+    n_classes: int,
+    sample_weight: Float64 | None,
+    *,
+    alpha: float = 1.0,
+    center: Float | None = None,
+) -> None:
+    """Raise one error with everything that makes a problem unsolvable."""
+    problems = Problems("the regression problem")
+    n, p = rows.shape
+    if y.shape != (n,):
+        problems.add(f"labels of shape {y.shape}", expected=f"({n},), one for each row")
+    elif n == 0:
+        problems.add("no rows", remedy="pass at least one labelled cell")
+    elif y.min() < 0 or y.max() >= n_classes:
+        problems.add(f"class numbers from {y.min()} to {y.max()}", expected=f"0 to {n_classes - 1}")
+    if not (np.isfinite(alpha) and alpha > 0):
+        problems.add(f"alpha={alpha}", expected="a positive, finite number")
+    if sample_weight is not None:
+        s = np.asarray(sample_weight)
+        if s.shape != (n,):
+            problems.add(f"row weights of shape {s.shape}", expected=f"({n},), one for each row")
+        elif not np.isfinite(s).all() or (s < 0).any() or not s.sum() > 0:
+            problems.add(
+                "row weights that are negative, not finite or all zero", expected="some positive weight"
+            )
+    if center is not None and np.shape(center) != (n_classes, p):
+        problems.add(
+            f"a center of shape {np.shape(center)}", expected=f"({n_classes}, {p}), classes by genes"
+        )
+    if not rows.finite():
+        problems.add(
+            "values that are not finite", expected="finite numbers", remedy="remove NaN and infinity first"
+        )
+    problems.raise_if_any()

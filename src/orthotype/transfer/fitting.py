@@ -1,0 +1,219 @@
+"""Training: from labelled cells of one species to a model state."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype import metrics
+from orthotype._version import __version__
+from orthotype.cells.columns import check_labels, ontology_ids
+from orthotype.cells.encode import Encoder
+from orthotype.cells.space import FeatureSpace, build_space
+from orthotype.cells.table import CellTable, check_column, open_cells
+from orthotype.errors import Problems
+from orthotype.genes.orthologs import OrthologMap
+from orthotype.genes.species import resolve_species
+from orthotype.models.calibration import softmax
+from orthotype.models.consensus import ConsensusClassifier
+from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
+from orthotype.models.unknown import FALSE_REJECTION, similarity_threshold
+from orthotype.transfer.state import ModelState
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+@dataclass(frozen=True)
+class Source:
+    """Labelled cells, checked and ready.
+
+    Attributes
+    ----------
+    table
+        The cells that have a label.
+    labels
+        Class of each, shape (n_cells,).
+    batch
+        Donor or batch of each, or None.
+    ontology
+        Class to Cell Ontology id.
+    n_unlabelled
+        Cells left out because they have no label.
+    """
+
+    table: CellTable
+    labels: NDArray[np.object_]
+    batch: NDArray[np.object_] | None
+    ontology: dict[str, str]
+    n_unlabelled: int
+
+
+def open_source(
+    adata: "AnnData",
+    *,
+    labels: str,
+    species: str | None,
+    batch: str | None,
+    layer: str | None,
+    min_cells: int,
+    subject: str,
+) -> Source:
+    """Check labels, batch, counts, genes and species of the source together.
+
+    Raises
+    ------
+    InputError
+        With every problem at once.
+    """
+    problems = Problems(subject)
+    names = check_labels(adata, labels, min_cells=min_cells, problems=problems)
+    if batch is not None:
+        check_column(adata, batch, problems=problems)
+    labelled = np.ones(adata.n_obs, dtype=bool) if names is None else np.not_equal(names, None)
+    chosen = adata if labelled.all() else adata[labelled]
+    table = open_cells(chosen, subject=subject, species=species, layer=layer, problems=problems)
+    kept = np.asarray(names, dtype=object)[labelled]
+    return Source(
+        table=table,
+        labels=kept,
+        batch=None if batch is None else chosen.obs[batch].astype(str).to_numpy(dtype=object),
+        ontology=ontology_ids(adata, labels),
+        n_unlabelled=int((~labelled).sum()),
+    )
+
+
+def choose_orthologs(
+    species: str, *, target: CellTable | None, target_species: str | None, policy: str, table: Any = None
+) -> OrthologMap:
+    """Return the features on offer between the source and the species it is meant for.
+
+    A model that is not made for a particular target is made for human, or for mouse if it is trained on human;
+    other species reach its features through their own orthologs when they are annotated.
+    """
+    if target is not None:
+        partner = target.species
+    elif target_species is not None:
+        partner = resolve_species(target_species).name
+    else:
+        partner = "mouse" if species == "human" else "human"
+    return OrthologMap(species, partner, policy=policy, table=table)
+
+
+def fit_state(
+    source: Source,
+    *,
+    orthologs: OrthologMap,
+    encoder: Encoder,
+    classifier: ConsensusClassifier,
+    target: CellTable | None,
+    n_top_genes: int,
+    selection: str,
+    block_size: int,
+) -> ModelState:
+    """Train a consensus model: choose features, encode, fit the folds, gather profiles, write the card."""
+    space = build_space(
+        source.table,
+        orthologs=orthologs,
+        encoder=encoder,
+        target=target,
+        n_top_genes=n_top_genes,
+        selection=selection,
+        block_size=block_size,
+    )
+    aligned = space.align(source.table.genes, species=source.table.species)
+    encoded = [rows for _, rows in aligned.blocks(source.table.rows, size=block_size)]
+    X = sp.csr_array(sp.vstack(encoded, format="csr"))
+    classifier.fit(X, source.labels.astype(str), groups=source.batch)
+    classes = np.asarray(classifier.classes_, dtype=object)
+    codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
+    profiles = class_profiles([(X, one_hot(codes, len(classes)))])
+    state = ModelState(
+        space=space,
+        classes=classes,
+        coef=classifier.coef_,
+        intercept=classifier.intercept_,
+        temperature=classifier.temperature_,
+        profiles=profiles,
+        card={},
+    )
+    return state.with_card(
+        **source_card(source, space, orthologs=orthologs),
+        **fit_card(classifier, codes=codes, classes=classes),
+        selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
+        unknown={"false_rejection": FALSE_REJECTION, "threshold": unknown_threshold(X, codes, profiles)},
+        top_genes=top_genes(state),
+    )
+
+
+def unknown_threshold(X: sp.csr_array, codes: NDArray[np.intp], profiles: ClassProfiles) -> float:
+    """Return the similarity to the profile of their class that 5 % of the source cells fall short of."""
+    return similarity_threshold(similarity(X, codes, profiles=profiles), codes)
+
+
+def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) -> dict[str, Any]:
+    """Describe what the model was trained on."""
+    table = source.table
+    names, cells = np.unique(source.labels.astype(str), return_counts=True)
+    return {
+        "orthotype_version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "species": table.species,
+        "target_species": space.orthologs.target,
+        "n_cells": table.n_cells,
+        "n_unlabelled": source.n_unlabelled,
+        "cells_per_class": dict(zip(names.tolist(), cells.tolist(), strict=True)),
+        "class_ontology_term_ids": {name: source.ontology[name] for name in names if name in source.ontology},
+        "n_batches": None if source.batch is None else len(set(source.batch)),
+        "counts": {"where": table.counts.where, "scale": table.counts.scale},
+        "genes": table.genes.to_dict(),
+        "coverage": orthologs.coverage(table.genes, species=table.species, totals=table.totals).to_dict(),
+        "n_features": len(space.orthologs.names),
+        "n_selected": len(space.selected),
+    }
+
+
+def fit_card(
+    classifier: ConsensusClassifier, *, codes: NDArray[np.intp], classes: NDArray[np.object_]
+) -> dict[str, Any]:
+    """Describe the fit and how good it is on cells that the scoring model had not seen."""
+    scores = classifier.held_out_scores_
+    proba = softmax(scores / classifier.temperature_)
+    true, called = classes[codes], classes[scores.argmax(axis=1)]
+    table = metrics.per_class(true, called)
+    return {
+        "alpha": classifier.alpha_,
+        "alphas": [float(alpha) for alpha in classifier.path_.alphas],
+        "held_out_losses": [float(np.mean(losses)) for losses in classifier.path_.losses],
+        "n_models": classifier.n_models_,
+        "random_state": classifier.random_state,
+        "held_out": {
+            "accuracy": float(metrics.accuracy(true, called)),
+            "mean_recall": float(metrics.mean_recall(true, called)),
+            "macro_f1": float(metrics.macro_f1(true, called)),
+            "expected_calibration_error": float(
+                metrics.expected_calibration_error(true, called, proba.max(axis=1))
+            ),
+            "recall": {str(name): float(table.loc[name, "recall"]) for name in classes},
+        },
+    }
+
+
+def top_genes(state: ModelState) -> dict[str, list[dict[str, Any]]]:
+    """Return the genes that speak most for each class, with weight and mean in the source."""
+    weights, means, names = state.mean_coef, state.profiles.mean, state.space.names
+    return {
+        str(name): [
+            {
+                "gene": str(names[j]),
+                "weight": round(float(weights[k, j]), 6),
+                "source_mean": round(float(means[k, j]), 6),
+            }
+            for j in state.top_features(k)
+        ]
+        for k, name in enumerate(state.classes)
+    }

@@ -1,0 +1,325 @@
+"""LabelTransfer: train on labelled cells of one species, label the cells of another."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from orthotype._keys import KEY
+from orthotype.cells.columns import check_labels
+from orthotype.cells.encode import Encoder, encoder_from
+from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells
+from orthotype.errors import InputError, Problems
+from orthotype.models.consensus import ConsensusClassifier
+from orthotype.transfer.adapting import adapt_state
+from orthotype.transfer.fitting import choose_orthologs, fit_state, open_source
+from orthotype.transfer.labelling import Labelling, label_cells
+from orthotype.transfer.predictions import Predictions
+from orthotype.transfer.record import annotation_record
+from orthotype.transfer.state import ModelState
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+AlignmentChoice = Literal["none", "shift"]
+UnknownChoice = Literal["none", "similarity"]
+
+
+class LabelTransfer:
+    """Carry cell types from labelled cells of one species to the cells of another.
+
+    ``fit`` learns from labelled cells, ``annotate`` labels others, ``adapt`` gives a new model that has learned
+    from a few labelled cells of the target. Raw counts are best; log-normalised values give the same answer.
+
+    Parameters
+    ----------
+    encoder
+        How counts become model input: ``"log_normalize"``, ``"binarize"``, or an encoder.
+    policy
+        Which orthologs become features: see ``docs/orthologs.md``.
+    n_top_genes
+        Variable genes chosen per species, then united.
+    selection
+        What makes a gene variable: ``"dispersion"`` or ``"variance"`` of the encoded values.
+    alpha
+        Strength of the L2 penalty, or ``"cv"`` to choose it by cross-validation on the source.
+    n_splits
+        Folds, and fold models that vote.
+    random_state
+        Decides which cells go to which fold. The same seed gives the same model.
+    block_size
+        Cells handled at once; no result depends on it.
+
+    Attributes
+    ----------
+    state_ : ModelState
+        The fitted model; ``card`` is what a person wants to know of it.
+
+    Examples
+    --------
+    >>> import orthotype as ot
+    >>> mouse, human = ot.datasets.get("baron2016-mouse"), ot.datasets.get("baron2016-human")
+    >>> model = ot.LabelTransfer().fit(mouse, labels="cell_ontology_class", species="mouse")
+    >>> human = model.annotate(human, species="human")
+    >>> human.obs["orthotype_label"].value_counts().index[0]
+    'type B pancreatic cell'
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: str | Encoder = "log_normalize",
+        policy: str = "one2one",
+        n_top_genes: int = 2000,
+        selection: str = "dispersion",
+        alpha: float | Literal["cv"] = "cv",
+        n_splits: int = 5,
+        random_state: int = 0,
+        block_size: int = BLOCK_SIZE,
+    ) -> None:
+        self.encoder = encoder
+        self.policy = policy
+        self.n_top_genes = n_top_genes
+        self.selection = selection
+        self.alpha = alpha
+        self.n_splits = n_splits
+        self.random_state = random_state
+        self.block_size = block_size
+
+    def fit(
+        self,
+        source: "AnnData",
+        *,
+        labels: str,
+        species: str | None = None,
+        batch: str | None = None,
+        layer: str | None = None,
+        min_cells: int = 2,
+        target: "AnnData | None" = None,
+        target_species: str | None = None,
+        orthologs: "pd.DataFrame | str | Path | None" = None,
+    ) -> Self:
+        """Learn the classes of labelled cells.
+
+        Parameters
+        ----------
+        source
+            Labelled cells x genes; never changed. Cells without a label are left out.
+        labels
+            obs column with the classes.
+        species
+            Species of the source; None lets the gene names decide.
+        batch
+            obs column with donors or batches: then no donor is in both the training and the held-out part of a fold.
+        layer
+            Where the counts are: ``"X"``, ``"raw"`` or the name of a layer; None to find them.
+        min_cells
+            Classes with fewer cells are refused.
+        target
+            The cells to be labelled later, if they are at hand: genes are then chosen in both species. Their labels,
+            if they have any, are never looked at.
+        target_species
+            Species of ``target``, or the one the model is meant for. Default: human, or mouse for a human source.
+        orthologs
+            A table of orthologs to use instead of the bundled one.
+
+        Raises
+        ------
+        InputError
+            With every problem of the source at once.
+        """
+        encoder = encoder_from(self.encoder)
+        checked = open_source(
+            source,
+            labels=labels,
+            species=species,
+            batch=batch,
+            layer=layer,
+            min_cells=min_cells,
+            subject="the source",
+        )
+        other = None
+        if target is not None:
+            other = open_cells(target, subject="the target", species=target_species)
+        self.state_ = fit_state(
+            checked,
+            orthologs=choose_orthologs(
+                checked.table.species,
+                target=other,
+                target_species=target_species,
+                policy=self.policy,
+                table=orthologs,
+            ),
+            encoder=encoder,
+            classifier=ConsensusClassifier(
+                alpha=self.alpha, n_splits=self.n_splits, random_state=self.random_state
+            ),
+            target=other,
+            n_top_genes=self.n_top_genes,
+            selection=self.selection,
+            block_size=self.block_size,
+        )
+        return self
+
+    def annotate(
+        self,
+        target: "AnnData",
+        *,
+        species: str | None = None,
+        layer: str | None = None,
+        alignment: AlignmentChoice = "none",
+        unknown: UnknownChoice = "none",
+        key_added: str = KEY,
+    ) -> "AnnData":
+        """Return a copy of the cells with labels, confidence and the record of how they were made.
+
+        Parameters
+        ----------
+        target
+            Cells x genes of any species that the gene tables know; never changed.
+        species, layer
+            As for :meth:`fit`.
+        alignment
+            ``"shift"`` takes off the species shift, estimated on these cells without any label.
+        unknown
+            ``"similarity"`` calls cells unknown that look less like their class than 95 % of the source's cells do.
+        key_added
+            Prefix of the columns, and key in uns.
+
+        Raises
+        ------
+        InputError
+            With every problem of the target at once.
+        """
+        found = self.label(target, species=species, layer=layer, alignment=alignment, unknown=unknown)
+        record = annotation_record(
+            self._fitted(), found, parameters={"species": species, "layer": layer, "alignment": alignment, "unknown": unknown}
+        )
+        return found.predictions.annotate(target, record=record, key_added=key_added)
+
+    def predict(self, target: "AnnData", *, species: str | None = None, layer: str | None = None) -> Predictions:
+        """Return labels and probabilities without touching AnnData; :meth:`annotate` explains the parameters."""
+        return self.label(target, species=species, layer=layer).predictions
+
+    def label(
+        self,
+        target: "AnnData",
+        *,
+        species: str | None = None,
+        layer: str | None = None,
+        alignment: AlignmentChoice = "none",
+        unknown: UnknownChoice = "none",
+    ) -> Labelling:
+        """Return predictions with coverage, target profiles and shift; :meth:`annotate` explains the parameters."""
+        for name, value, known in (("alignment", alignment, ("none", "shift")), ("unknown", unknown, ("none", "similarity"))):
+            if value not in known:
+                raise InputError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
+        table = open_cells(target, subject="the target", species=species, layer=layer)
+        return label_cells(
+            self._fitted(), table, alignment=alignment, unknown=unknown, block_size=self.block_size
+        )
+
+    def adapt(
+        self,
+        few: "AnnData",
+        *,
+        labels: str,
+        species: str | None = None,
+        layer: str | None = None,
+        strength: float | Literal["cv"] = "cv",
+    ) -> Self:
+        """Return a new model that has learned from a few labelled target cells; this one stays as it is.
+
+        Parameters
+        ----------
+        few
+            Labelled cells of the target; cells without a label are left out.
+        labels
+            obs column with classes of the model.
+        species, layer
+            As for :meth:`fit`.
+        strength
+            How strongly the weights are held to the source; ``"cv"`` chooses on the few cells.
+
+        Raises
+        ------
+        InputError
+            With every problem of the cells at once; for classes that the model does not know.
+        """
+        state = self._fitted()
+        problems = Problems("the labelled target cells")
+        names = check_labels(few, labels, min_cells=1, problems=problems)
+        kept = np.ones(few.n_obs, dtype=bool) if names is None else np.not_equal(names, None)
+        table: CellTable = open_cells(
+            few[kept], subject=problems.subject, species=species, layer=layer, problems=problems
+        )
+        adapted = self._copy()
+        adapted.state_ = adapt_state(
+            state,
+            table,
+            np.asarray(names, dtype=object)[kept],
+            strength=strength,
+            random_state=self.random_state,
+            block_size=self.block_size,
+        )
+        return adapted
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the model is, what it was trained on and how good it is on held-out cells: plain JSON."""
+        return self._fitted().full_card()
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the model as one ``.safetensors`` file.
+
+        Raises
+        ------
+        OutputError
+            If the place cannot be written, or holds a file and ``force`` is false.
+        """
+        self._fitted().save(path, force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model file; it labels cells exactly as the model that was saved.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, damaged, something else, or of a newer format.
+        """
+        state = ModelState.load(path)
+        card = state.card
+        model = cls(
+            encoder=state.space.encoder,
+            policy=state.space.orthologs.policy,
+            n_top_genes=card["selection"]["n_top_genes"],
+            selection=card["selection"]["method"],
+            alpha=card["alpha"],
+            n_splits=card["n_models"],
+            random_state=card["random_state"],
+        )
+        model.state_ = state
+        return model
+
+    def _fitted(self) -> ModelState:
+        state: ModelState | None = getattr(self, "state_", None)
+        if state is None:
+            raise InputError("this LabelTransfer is not fitted; call fit first, or load a model file")
+        return state
+
+    def _copy(self) -> Self:
+        names = ("encoder", "policy", "n_top_genes", "selection", "alpha", "n_splits", "random_state", "block_size")
+        return type(self)(**{name: getattr(self, name) for name in names})
+
+
+def load(path: str | Path) -> LabelTransfer:
+    """Read a model file written by :meth:`LabelTransfer.save`.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, something else, or of a newer format.
+    """
+    return LabelTransfer.load(path)

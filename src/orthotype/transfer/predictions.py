@@ -1,0 +1,116 @@
+"""What a model says about cells: one row per cell, ready for a table or for AnnData."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from orthotype._keys import (
+    ASSIGNED,
+    CONFIDENCE,
+    ENTROPY,
+    KEY,
+    LABEL,
+    NO_AGREEMENT,
+    ONTOLOGY,
+    PROBA,
+    STATUS,
+    UNKNOWN,
+    VOTES,
+    column,
+)
+from orthotype.metrics import softmax_entropy
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+STATUSES = (ASSIGNED, NO_AGREEMENT, UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Labels of n cells and how sure the model is of them.
+
+    Attributes
+    ----------
+    cells
+        Names of the cells, shape (n,).
+    classes
+        Names of the model's classes, shape (n_classes,).
+    ontology
+        Cell Ontology id of each class, "" where none is known, shape (n_classes,).
+    winner
+        Code of the class with the most votes, shape (n,).
+    votes
+        Fold models that voted for it, shape (n,).
+    status
+        "assigned", "no agreement" or "unknown" for each cell, shape (n,).
+    proba
+        Calibrated class probabilities, shape (n, n_classes), float32; each row sums to 1.
+    similarity
+        Cosine between the cell and the mean profile of its most voted class, -1 to 1, shape (n,).
+    """
+
+    cells: NDArray[np.object_]
+    classes: NDArray[np.object_]
+    ontology: NDArray[np.object_]
+    winner: NDArray[np.intp]
+    votes: NDArray[np.intp]
+    status: NDArray[np.object_]
+    proba: NDArray[np.float32]
+    similarity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @property
+    def label(self) -> NDArray[np.object_]:
+        """The class of each assigned cell, else "no agreement" or "unknown"."""
+        return np.where(self.status == ASSIGNED, self.classes[self.winner], self.status).astype(object)
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of the most voted class, 0 to 1."""
+        return self.proba[np.arange(len(self)), self.winner]
+
+    @property
+    def entropy(self) -> NDArray[np.float64]:
+        """Entropy of the class probabilities over its maximum: 0 is certain, 1 knows nothing."""
+        return np.asarray(softmax_entropy(self.proba))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per cell: label, confidence, entropy, votes, status, ontology_term_id."""
+        frame = pd.DataFrame(
+            {
+                LABEL: pd.Categorical(self.label, categories=[*self.classes, NO_AGREEMENT, UNKNOWN]),
+                CONFIDENCE: self.confidence,
+                ENTROPY: self.entropy.astype(np.float32),
+                VOTES: self.votes.astype(np.int32),
+                STATUS: pd.Categorical(self.status, categories=list(STATUSES)),
+            },
+            index=pd.Index(self.cells, name="cell"),
+        )
+        if any(self.ontology):
+            terms = np.where(self.status == ASSIGNED, self.ontology[self.winner], "")
+            frame[ONTOLOGY] = pd.Categorical(terms)
+        return frame
+
+    def annotate(self, adata: "AnnData", *, record: dict[str, Any], key_added: str = KEY) -> "AnnData":
+        """Return a copy of the cells with these labels and the record of how they were made.
+
+        The columns are listed in :mod:`orthotype._keys`; those of an earlier annotation under the same key are
+        replaced.
+        """
+        annotated = adata.copy()
+        frame = self.to_frame()
+        frame.index = annotated.obs_names
+        earlier = [name for name in annotated.obs if str(name).startswith(f"{key_added}_")]
+        annotated.obs = annotated.obs.drop(columns=earlier)
+        for name in frame.columns:
+            annotated.obs[column(name, key_added=key_added)] = frame[name]
+        annotated.obsm[column(PROBA, key_added=key_added)] = self.proba
+        annotated.uns[key_added] = record
+        return annotated
+

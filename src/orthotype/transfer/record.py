@@ -1,0 +1,77 @@
+"""What an annotation remembers of how it was made: plain values, and one JSON text where they nest."""
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from orthotype._version import __version__
+from orthotype.transfer.labelling import Labelling
+from orthotype.transfer.state import ModelState
+
+PACKAGES = ("anndata", "numpy", "pandas", "scikit-learn", "scipy")
+
+
+def annotation_record(
+    state: ModelState, found: Labelling, *, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what ``uns`` keeps of an annotation.
+
+    Parameters
+    ----------
+    state
+        The model.
+    found
+        What it said of the cells.
+    parameters
+        What was asked for.
+
+    Returns
+    -------
+    ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's ``card``, the
+    gene ``coverage``, the ``genes`` that speak for each class with their means in source and target, the species
+    ``shift`` and the ``run``.
+    """
+    table, shift = found.table, found.shift
+    details = {
+        "card": state.full_card(),
+        "coverage": {"source": state.card["coverage"], "target": found.coverage},
+        "genes": _gene_rows(state, found),
+        "shift": None if shift is None else {"changes": list(shift.changes), "mass": shift.mass.tolist()},
+        "run": {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {
+                "orthotype": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in PACKAGES},
+            },
+            "parameters": {name: value for name, value in parameters.items() if value is not None},
+            "seed": state.card["random_state"],
+            "target": {
+                "species": table.species,
+                "cells": table.n_cells,
+                "genes": len(table.genes.names),
+                "gene_names": table.genes.kind,
+                "counts": f"{table.counts.where} ({table.counts.scale})",
+            },
+        },
+    }
+    return {
+        "classes": state.classes.astype(str),
+        "model_hash": state.hash(),
+        "orthotype_version": __version__,
+        "details": json.dumps(details, ensure_ascii=False, allow_nan=False),
+    }
+
+
+def _gene_rows(state: ModelState, found: Labelling) -> list[dict[str, Any]]:
+    """Return the top genes of each class with their mean in the source's and in the so called target's cells."""
+    rows = []
+    for k, name in enumerate(state.classes):
+        seen = found.profiles.n_cells[k] > 0
+        for gene, j in zip(state.card["top_genes"][str(name)], state.top_features(k), strict=True):
+            target_mean = round(float(found.profiles.mean[k, j]), 6) if seen else None
+            rows.append({"class": str(name), **gene, "target_mean": target_mean})
+    return rows
