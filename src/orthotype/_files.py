@@ -21,7 +21,9 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected a file name; add one to the path")
     if path.exists() and not force:
-        raise OutputError(f"{path} exists already; nothing was overwritten; pass --force (force=True) to replace it")
+        raise OutputError(
+            f"{path} exists already; nothing was overwritten; pass --force (force=True) to replace it"
+        )
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"{folder} is not a folder; create it first or name another place for {path.name}")
@@ -29,7 +31,9 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OutputError(f"cannot write to {folder} ({error.strerror}); choose a folder you may write to") from error
+        raise OutputError(
+            f"cannot write to {folder} ({error.strerror}); choose a folder you may write to"
+        ) from error
     return path
 
 
@@ -55,7 +59,9 @@ def written_whole(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"could not write {path} ({error.strerror or error}); nothing was left behind") from error
+        raise OutputError(
+            f"could not write {path} ({error.strerror or error}); nothing was left behind"
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -72,6 +78,8 @@ def check_folder(path: str | Path, *, force: bool = False) -> Path:
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; expected a folder or a new name")
     if path.is_dir() and any(path.iterdir()) and not force:
-        raise OutputError(f"{path} holds files already; nothing was overwritten; pass --force to replace them")
+        raise OutputError(
+            f"{path} holds files already; nothing was overwritten; pass --force to replace them"
+        )
     check_output((path if path.is_dir() else path.parent) / ".orthotype-probe", force=True)
     return path

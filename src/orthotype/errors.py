@@ -18,7 +18,8 @@ before one error names them all::
 
     problems = Problems("cells.h5ad")
     if "cell_type" not in columns:
-        problems.add("no obs column 'cell_type'", expected="one of 'celltype', 'donor'", remedy="pass labels=...")
+        problems.add("no obs column 'cell_type'", expected="one of 'celltype', 'donor'", remedy="pass
+        labels=...")
     problems.raise_if_any()
 """
 

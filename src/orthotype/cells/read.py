@@ -53,7 +53,7 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     -----
     Columns of text in a table of cells by genes become columns of ``obs``, so that labels can travel with it.
     """
-    from orthotype.cells import formats, tables, tenx
+    from orthotype.cells import delimited, formats, tenx
 
     path = Path(path)
     if not path.exists():
@@ -79,7 +79,7 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     if ending == ".mtx":
         return tenx.read_folder(path.parent, matrix=path)
     if ending in TEXT_ENDINGS:
-        return tables.read_table(path, genes_in=genes_in)
+        return delimited.read_table(path, genes_in=genes_in)
     raise InputError(f"{path} has an ending that orthotype does not know; expected {KNOWN}")
 
 

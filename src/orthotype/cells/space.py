@@ -8,8 +8,8 @@ block it came in, or on genes outside the space::
     encoded value  e_ij = encode(x_i P_j, l_i)            for the selected features j
 
 A target that lacks some features would get a smaller library size and inflated values for the rest. The space
-therefore remembers the mean share of counts that each feature carries in the source, and divides l_i by the share
-of the features that the target has.
+therefore remembers the mean share of counts that each feature carries in the source, and divides l_i by the
+share of the features that the target has.
 """
 
 from collections.abc import Iterator
@@ -150,8 +150,8 @@ def build_space(
 ) -> FeatureSpace:
     """Choose the features of a model from the source and, where given, from the unlabelled target.
 
-    Features that the source (or the given target) lacks are left out of the space, so that library sizes are sums
-    over the same features in both. Variable features are chosen in each species and united.
+    Features that the source (or the given target) lacks are left out of the space, so that library sizes are
+    sums over the same features in both. Variable features are chosen in each species and united.
 
     Parameters
     ----------
@@ -178,8 +178,8 @@ def build_space(
     shared = np.all([np.diff(p.tocsc().indptr) > 0 for p in projections], axis=0)
     if not shared.any():
         raise GeneError(
-            f"no gene is shared: {', '.join(f'{len(t.genes.names):,} {t.species} genes' for t in tables)} have no "
-            "orthologs in common; look at the gene names with: orthotype inspect"
+            f"no gene is shared: {' and '.join(f'{len(t.genes.names):,} {t.species} genes' for t in tables)} "
+            "have no orthologs in common; look at the gene names with: orthotype inspect"
         )
     orthologs = keep_features(orthologs, shared)
     n_features = int(shared.sum())

@@ -60,9 +60,18 @@ def check_column(adata: "AnnData", name: str, *, problems: Problems) -> None:
         offered = nearest(name, columns) or columns
         problems.add(
             f"there is no obs column {name!r}",
-            expected=f"one of its columns, such as {listed(offered)}" if offered else "obs columns, found none",
+            expected=f"one of its columns, such as {listed(offered)}"
+            if offered
+            else "obs columns, found none",
             remedy="name the column",
         )
+
+
+def labelled_mask(names: NDArray[np.object_] | None, *, n_cells: int) -> NDArray[np.bool_]:
+    """Return which cells have a label; all of them where the labels could not be read."""
+    if names is None:
+        return np.ones(n_cells, dtype=bool)
+    return np.array([name is not None for name in names], dtype=bool)
 
 
 def open_cells(
@@ -130,7 +139,7 @@ def _identify(
         given = None if species is None else resolve_species(species).name
     except GeneError as error:
         problems.extend(error.problems)
-    genes = identify(names, species=given)
+    genes = identify(names.tolist(), species=given)
     likely = genes.likely_species
     if given is None:
         if likely is None and species is None:

@@ -17,10 +17,12 @@ def annotate(
     species: Species = None,
     layer: Layer = None,
     alignment: Annotated[
-        str, typer.Option("--alignment", help="none, or shift: take off the species shift, estimated unlabelled.")
+        str,
+        typer.Option("--alignment", help="none, or shift: take off the species shift, estimated unlabelled."),
     ] = "none",
     unknown: Annotated[
-        str, typer.Option("--unknown", help="none, or similarity: call cells unknown that look like no class.")
+        str,
+        typer.Option("--unknown", help="none, or similarity: call cells unknown that look like no class."),
     ] = "none",
     csv: Annotated[Path | None, typer.Option("--table", help="Also write the labels as .csv.")] = None,
     key: Key = KEY,
@@ -49,7 +51,9 @@ def annotate(
             unknown=unknown,
             key_added=key,
         )
-    remember_run(annotated, key_added=key, command=command_line(), files={"model": str(model), "target": str(target)})
+    remember_run(
+        annotated, key_added=key, command=command_line(), files={"model": str(model), "target": str(target)}
+    )
     labels = annotated.obs[f"{key}_label"]
     write_h5ad(annotated, output, force=force)
     if csv is not None:

@@ -34,7 +34,9 @@ def say_json(value: Any) -> None:
 def table(rows: Iterable[Sequence[Any]], *, header: Sequence[str]) -> str:
     """Lay out rows in columns as wide as they need: text to the left, numbers to the right."""
     cells = [[_text(value) for value in row] for row in rows]
-    numeric = [bool(cells) and all(_is_number(value) for value in column) for column in zip(*cells, strict=True)]
+    numeric = [
+        bool(cells) and all(_is_number(value) for value in column) for column in zip(*cells, strict=True)
+    ]
     lines = [list(header), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     numeric = numeric or [False] * len(header)

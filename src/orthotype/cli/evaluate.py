@@ -40,7 +40,12 @@ def summary(found: Any) -> str:
         ),
         "",
         table(
-            [(name, *row) for name, row in zip(found.per_class.index, found.per_class[columns].itertuples(index=False), strict=True)],
+            [
+                (name, *row)
+                for name, row in zip(
+                    found.per_class.index, found.per_class[columns].itertuples(index=False), strict=True
+                )
+            ],
             header=("class", *columns),
         ),
     ]
@@ -50,7 +55,16 @@ def summary(found: Any) -> str:
             "",
             "classes that the model does not have",
             table(
-                [(name, *row) for name, row in zip(calls.index, calls[["cells", "most_called", "most_called_cells", "share_unknown", "mean_confidence"]].itertuples(index=False), strict=True)],
+                [
+                    (name, *row)
+                    for name, row in zip(
+                        calls.index,
+                        calls[
+                            ["cells", "most_called", "most_called_cells", "share_unknown", "mean_confidence"]
+                        ].itertuples(index=False),
+                        strict=True,
+                    )
+                ],
                 header=("class", "cells", "called most", "cells so called", "unknown", "mean confidence"),
             ),
         ]

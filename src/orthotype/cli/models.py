@@ -32,5 +32,5 @@ def show(
     orthologs = card["orthologs"]
     say()
     say(f"orthologs  {orthologs['source']} to {orthologs['target']}, policy {orthologs['policy']}")
-    say(f"penalty    {card['alpha']:.3g}, chosen among {len(card['alphas'])}; {card['n_models']} fold models vote")
+    say(f"penalty    {card['alpha']:.3g}, best of {len(card['alphas'])}; {card['n_models']} fold models vote")
     say(f"made       {card['created']} by orthotype {card['orthotype_version']}, seed {card['random_state']}")

@@ -19,18 +19,24 @@ def train(
     ] = None,
     layer: Layer = None,
     target: Annotated[
-        Path | None, typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both.")
+        Path | None,
+        typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both."),
     ] = None,
     target_species: Annotated[
-        str | None, typer.Option("--target-species", help="Species of the target, or the one the model is for.")
+        str | None,
+        typer.Option("--target-species", help="Species of the target, or the one the model is for."),
     ] = None,
     policy: Annotated[str, typer.Option("--policy", help="Which orthologs become features.")] = "one2one",
     orthologs: Annotated[
         Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
     ] = None,
     encoder: Annotated[str, typer.Option("--encoder", help="log_normalize or binarize.")] = "log_normalize",
-    n_top_genes: Annotated[int, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")] = 2000,
-    min_cells: Annotated[int, typer.Option("--min-cells", min=1, help="Smallest class that is accepted.")] = 2,
+    n_top_genes: Annotated[
+        int, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")
+    ] = 2000,
+    min_cells: Annotated[
+        int, typer.Option("--min-cells", min=1, help="Smallest class that is accepted.")
+    ] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides which cells go to which fold.")] = 0,
     json: Json = False,
     force: Force = False,

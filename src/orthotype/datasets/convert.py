@@ -48,17 +48,25 @@ def to_h5ad(dataset: Dataset, archive: Path, target: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as scratch:
+    with (
+        written_whole(target, force=True) as beside,
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as scratch,
+    ):
         table = CONVERTERS[dataset.name](dataset, archive, Path(scratch))
-    with written_whole(target, force=True) as beside:
         table.write_h5ad(beside, compression="gzip")
 
 
 def unpacked(archive: Path, member: str, folder: Path) -> Path:
-    """Take one file out of a tar archive and return where it now lies."""
+    """Take one file out of a tar archive and return where it now lies.
+
+    Raises
+    ------
+    InputError
+        If the archive has no such file.
+    """
     place = folder / Path(member).name
     with tarfile.open(archive) as tar:
-        source = tar.extractfile(member)
+        source = tar.extractfile(member) if member in tar.getnames() else None
         if source is None:
             raise InputError(f"{archive} has no file {member}; delete the archive and get it again")
         with source, place.open("wb") as file:
@@ -117,7 +125,7 @@ def whole_counts(matrix: "sparse.csr_matrix", name: str) -> "sparse.csr_matrix":
     Raises
     ------
     InputError
-        If a value is negative or not a whole number.
+        If a value is negative, missing or not a whole number.
     """
     import numpy as np
     from scipy import sparse
@@ -125,10 +133,10 @@ def whole_counts(matrix: "sparse.csr_matrix", name: str) -> "sparse.csr_matrix":
     counts = sparse.csr_matrix(matrix, copy=True)
     counts.sum_duplicates()
     counts.eliminate_zeros()
-    whole = counts.astype(np.int32)
-    if not np.array_equal(whole.data, counts.data) or whole.data.min() < 1:
+    values = counts.data
+    if not np.all((values >= 1) & (values <= np.iinfo(np.int32).max) & (values == np.rint(values))):
         raise InputError(f"{name} does not hold raw counts; expected whole numbers; the source has changed")
-    return whole
+    return counts.astype(np.int32)
 
 
 def _setty2019(dataset: Dataset, archive: Path, scratch: Path) -> "AnnData":

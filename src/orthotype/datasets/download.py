@@ -1,4 +1,4 @@
-"""Fetch the file of a data set into the cache: checked by sha256, or an error that says what to do instead."""
+"""Fetch the file of a data set into the cache: checked, or with an error that says what to do instead."""
 
 import logging
 import os

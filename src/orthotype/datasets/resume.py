@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 TIMEOUT = (10, 60)
-BLOCK = 1 << 16
+BLOCK = 1 << 13  # what a break costs at most, in bytes
 
 
 class ResumingDownloader:

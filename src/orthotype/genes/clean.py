@@ -8,15 +8,39 @@ from collections.abc import Container, Iterable
 
 ENSEMBL_ID = re.compile(r"(?:ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8})")
 _ID_IN_NAME = re.compile(r"(?:^|[_|:;, -])(ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8})(?:\.\d+)?(?=$|[_|:;, .-])")
-_GENOME = re.compile(r"^(GRCh3[78]|hg19|hg38|GRCm3[89]|mm9|mm10|mm39|Mmul_10|Sscrofa11\.1)[_.:-]+(?=.)", re.IGNORECASE)
-_SPECIES_OF_GENOME = {"grch": "human", "hg": "human", "grcm": "mouse", "mm": "mouse", "mmul_": "rhesus", "sscrofa": "pig"}
+_GENOME = re.compile(
+    r"^(GRCh3[78]|hg19|hg38|GRCm3[89]|mm9|mm10|mm39|Mmul_10|Sscrofa11\.1)[_.:-]+(?=.)", re.IGNORECASE
+)
+_SPECIES_OF_GENOME = {
+    "grch": "human",
+    "hg": "human",
+    "grcm": "mouse",
+    "mm": "mouse",
+    "mmul_": "rhesus",
+    "sscrofa": "pig",
+}
 _UNIQUE_SUFFIX = re.compile(r"^(.+?)[-.](\d{1,2})$")
 _NOT_R = re.compile(r"[^A-Za-z0-9._]")
 _DAY_MONTH = re.compile(r"^(\d{1,2})-(Mar|Sep|Sept|Dec|Oct|Nov|Feb|Apr|May)$", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"^(Mar|Sep|Sept|Dec|Oct|Nov|Feb|Apr|May)-(\d{1,2})$", re.IGNORECASE)
 _FULL_DATE = re.compile(r"^(?:19|20)\d\d-(\d\d)-(\d\d)(?: 00:00:00)?$")
-_MONTHS = {"02": "FEB", "03": "MAR", "04": "APR", "05": "MAY", "09": "SEP", "10": "OCT", "11": "NOV", "12": "DEC"}
-_GENES_OF_MONTH = {"MAR": ("MARCH", "MARC"), "SEP": ("SEPT", "SEP"), "DEC": ("DEC",), "OCT": ("OCT",), "NOV": ("NOV",)}
+_MONTHS = {
+    "02": "FEB",
+    "03": "MAR",
+    "04": "APR",
+    "05": "MAY",
+    "09": "SEP",
+    "10": "OCT",
+    "11": "NOV",
+    "12": "DEC",
+}
+_GENES_OF_MONTH = {
+    "MAR": ("MARCH", "MARC"),
+    "SEP": ("SEPT", "SEP"),
+    "DEC": ("DEC",),
+    "OCT": ("OCT",),
+    "NOV": ("NOV",),
+}
 
 
 def split_genome(name: str) -> tuple[str, str]:

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ENOUGH = 0.5  # of the values must be Ensembl ids for a column of ids
-_NO_GENES = ("type", "confidence", "score", "support", "chr", "assert", "entrez", "identity", "coverage", "taxon")
+_NO_GENES = (
+    "type",
+    "confidence",
+    "score",
+    "support",
+    "chr",
+    "assert",
+    "entrez",
+    "identity",
+    "coverage",
+    "taxon",
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +36,8 @@ class Side:
 def find_sides(frame: "pd.DataFrame", source: Species, target: Species) -> tuple[Side, Side, bool]:
     """Return the columns of both species, and whether two unnamed columns came the other way round.
 
-    A column belongs to a species that its name mentions. If only one species is mentioned, as in BioMart's tables,
-    the other's are the columns that mention none. If neither is, they are the first two columns.
+    A column belongs to a species that its name mentions. If only one species is mentioned, as in BioMart's
+    tables, the other's are the columns that mention none. If neither is, they are the first two columns.
     """
     named = [[column for column in frame.columns if _mentions(column, species, word)]
              for species, word in ((source, "source"), (target, "target"))]  # fmt: skip
@@ -46,7 +57,7 @@ def find_sides(frame: "pd.DataFrame", source: Species, target: Species) -> tuple
 
 
 def find_type(frame: "pd.DataFrame") -> list[str]:
-    """Return the homology type of each row, "1:1", "1:n" or "n:m", as BioMart words it; "" where there is none."""
+    """Return each row's homology type as BioMart words it: "1:1", "1:n", "n:m"; "" where there is none."""
     for column in frame.columns:
         if "homology type" in column.lower():
             words = {"one2one": "1:1", "one2many": "1:n", "many2many": "n:m", "many2one": "1:n"}
@@ -65,7 +76,7 @@ def _mentions(column: str, species: Species, word: str) -> bool:
 
 
 def _gene_columns(frame: "pd.DataFrame", columns: list[str]) -> list[str]:
-    """Return at most one column of ids and one of symbols, in that order; any other first column if neither."""
+    """Return at most one column of ids and one of symbols, in that order; else the first column."""
     usable = [column for column in columns if not any(word in column.lower() for word in _NO_GENES)]
     ids = [column for column in usable if _id_share(frame[column]) >= _ENOUGH]
     named = [column for column in usable if column not in ids and frame[column].astype(bool).any()]

@@ -14,10 +14,10 @@ CLASSES = ("mapped", "no_ortholog", "ambiguous", "unrecognised")
 class Coverage:
     """How many genes, and which share of all counts, reach the features.
 
-    Every gene of the data is in one of four classes: *mapped* (in a feature), *no ortholog* (a known gene without
-    any partner in the other species), *ambiguous* (it has partners, but the policy drops them: one to many, many to
-    many), *unrecognised* (the name means no gene). Shares are of all counts; None where counts were not given.
-    ``examples`` names the most expressed genes of each lost class.
+    Every gene of the data is in one of four classes: *mapped* (in a feature), *no ortholog* (a known gene
+    without any partner in the other species), *ambiguous* (it has partners, but the policy drops them: one to
+    many, many to many), *unrecognised* (the name means no gene). Shares are of all counts; None where counts
+    were not given. ``examples`` names the most expressed genes of each lost class.
     """
 
     n_genes: int

@@ -19,7 +19,7 @@ step found them::
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,7 +37,7 @@ _LEAST_LEAD = 0.02  # by which the likeliest species must lead
 _MODEST = {"alias", "case", "human", "date"}  # steps that yield when two rows would become one gene
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GeneIdentity:
     """Which gene each name of a data set means.
 
@@ -94,7 +94,7 @@ class GeneIdentity:
         }
 
 
-def identify(names: Sequence[str], *, species: str | Species | None = None) -> GeneIdentity:
+def identify(names: Iterable[object], *, species: str | Species | None = None) -> GeneIdentity:
     """Find out which gene each name means, and of which species the names are.
 
     Parameters
@@ -116,7 +116,7 @@ def identify(names: Sequence[str], *, species: str | Species | None = None) -> G
     >>> genes.species, genes.how.tolist()
     ('human', ['symbol', 'mangled', 'previous', 'id'])
     """
-    given = np.asarray([str(name).strip() for name in names], dtype=object)
+    given = _objects([str(name).strip() for name in names])
     asked = None if species is None else resolve_species(species)
     plain = [split_genome(name)[0] for name in given]
     embedded = [id_in(name) for name in plain]
@@ -129,7 +129,10 @@ def identify(names: Sequence[str], *, species: str | Species | None = None) -> G
         ids, how = _Reader(gene_table(chosen), given.tolist()).read()
     else:
         ids = [gene or name for name, gene in zip(plain, embedded, strict=True)]
-        how = ["id" if gene else "name" if name else UNMAPPED for name, gene in zip(plain, embedded, strict=True)]
+        how = [
+            "id" if gene else "name" if name else UNMAPPED for name, gene in zip(plain, embedded, strict=True)
+        ]
+        kind = "symbol" if kind == "unrecognised" and "name" in how else kind
     return GeneIdentity(given, kind, chosen, likely, scores, _objects(ids), _objects(how))
 
 

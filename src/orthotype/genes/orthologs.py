@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.errors import GeneError
+from orthotype.genes.clean import ENSEMBL_ID
 from orthotype.genes.coverage import CLASSES, Coverage, coverage_of
 from orthotype.genes.identify import GeneIdentity
 from orthotype.genes.pairs import bundled_pairs, has_bundled_pairs
@@ -32,25 +33,32 @@ def _with_names(members: Members, names: dict[str, tuple[str, ...]]) -> Members:
     return [(*genes, *(name for gene in genes for name in names.get(gene, ()))) for genes in members]
 
 
+def _family_name(genes: list[str]) -> str:
+    """Join the names of a family's genes, ids last: ``FCGR3A/FCGR3B``; at most three, then how many more."""
+    ordered = sorted(genes, key=lambda gene: (ENSEMBL_ID.fullmatch(gene) is not None, gene))
+    more = f"/+{len(ordered) - 3}" if len(ordered) > 3 else ""
+    return "/".join(ordered[:3]) + more
+
+
 class OrthologMap:
     """The features that two species share, as a projection from genes.
 
-    Aligning either species is one sparse product: counts ``X`` (cells x genes) become ``X @ P`` (cells x features)
-    with ``P = projection(genes)``. Which genes are one to one is judged on the whole ortholog table, never on the
-    genes of a data set.
+    Aligning either species is one sparse product: counts ``X`` (cells x genes) become ``X @ P`` (cells x
+    features), with ``P = projection(genes)``. Which genes are one to one is judged on the whole table, never
+    on the genes of a data set.
 
     Parameters
     ----------
     source, target
-        The two species, as any name that :func:`resolve_species` knows, or a :class:`Species`. The same species
-        twice gives its own genes as features.
+        The two species, as any name that :func:`resolve_species` knows, or a :class:`Species`. The same
+        species twice gives its own genes as features.
     policy
         "one2one", "groups", "best" or "first"; see :mod:`orthotype.genes.policies`.
     tiers
         Evidence tiers whose one-to-one pairs are used (human and mouse; other bundled pairs are tier D).
     table
-        Your own ortholog table instead of the bundled one: a DataFrame or a csv, tsv or gz file of two columns
-        or more; see :mod:`orthotype.genes.usertable`.
+        Your own ortholog table instead of the bundled one: a DataFrame or a csv, tsv or gz file of two
+        columns or more; see :mod:`orthotype.genes.usertable`.
 
     Attributes
     ----------
@@ -220,8 +228,8 @@ class OrthologMap:
         name = asked if asked in (self.source, self.target) else resolve_species(asked).name
         if name not in (self.source, self.target):
             raise GeneError(
-                f"the genes are read as {name}; expected {self.source} or {self.target}, which this ortholog map "
-                "joins; name the right species or make another map"
+                f"the genes are read as {name}; expected {self.source} or {self.target}, which this map joins"
+                "; name the right species or make another map"
             )
         return name
 
@@ -240,19 +248,25 @@ class OrthologMap:
             self._pairs = bundled_pairs(self.source, self.target)
         if self._pairs is None:
             return set()
-        return set(self._pairs.source_ids if side == self.source else self._pairs.target_ids)
+        if side == self.source:
+            ids, names = self._pairs.source_ids, self._pairs.source_names
+        else:
+            ids, names = self._pairs.target_ids, self._pairs.target_names
+        return {*ids, *(name for others in names.values() for name in others)}
 
     def _named(self, left: Species, right: Species) -> NDArray[np.object_]:
+        """Return a readable and unique name of each feature."""
         side, members = (right, self.target_members) if right.name == "human" else (left, self.source_members)
         symbol_of = gene_table(side.name).symbol_of if side.has_table else {}
-        names: list[str] = []
+        if not side.has_table and self._pairs is not None:
+            others = self._pairs.target_names if side is right else self._pairs.source_names
+            symbol_of = {gene: names[0] for gene, names in others.items()}
+            further = set(symbol_of.values())
+            members = [tuple(gene for gene in feature if gene not in further) for feature in members]
+        found = np.empty(len(members), dtype=object)
         taken: set[str] = set()
-        for feature in members:
-            name = "/".join(symbol_of.get(gene) or gene for gene in feature[:3])
-            name += f"/+{len(feature) - 3}" if len(feature) > 3 else ""
-            name = f"{name} ({feature[0]})" if name in taken else name
+        for place, feature in enumerate(members):
+            name = _family_name([symbol_of.get(gene) or gene for gene in feature])
+            found[place] = f"{name} ({feature[0]})" if name in taken else name
             taken.add(name)
-            names.append(name)
-        found = np.empty(len(names), dtype=object)
-        found[:] = names
         return found

@@ -23,7 +23,7 @@ def bundled_pairs(source: str, target: str) -> Pairs:
     lost = [name for name in (source, target) if name not in TABLED]
     if lost:
         raise GeneError(
-            f"no ortholog table of {source} and {target} is bundled; bundled are all pairs of {', '.join(TABLED)}; "
+            f"no ortholog table of {source} and {target} is bundled; expected two of {', '.join(TABLED)}; "
             f"give a table of your own (two columns: genes of {source}, genes of {target})"
         )
     if source == "human":

@@ -57,7 +57,9 @@ def features(pairs: Pairs, policy: str, tiers: Collection[str]) -> Features:
     elif policy == "first":
         rows = _first(pairs)
     chosen = rows or []
-    return Features([(pairs.source_ids[row],) for row in chosen], [(pairs.target_ids[row],) for row in chosen])
+    return Features(
+        [(pairs.source_ids[row],) for row in chosen], [(pairs.target_ids[row],) for row in chosen]
+    )
 
 
 def _best(pairs: Pairs, one: list[int]) -> list[int]:
@@ -105,8 +107,8 @@ def _first(pairs: Pairs) -> list[int]:
 def _groups(pairs: Pairs, one: list[int]) -> Features:
     """Return one-to-one pairs and families: connected components of all pairs that evidence supports.
 
-    A pair of tier A is sure to be alone, so weaker pairs never join it to a family. A component too large to be a
-    family falls back to its one-to-one pairs.
+    A pair of tier A is sure to be alone, so weaker pairs never join it to a family. A component too large to
+    be a family falls back to its one-to-one pairs.
     """
     one_set = set(one)
     alone_source = {pairs.source_ids[row] for row in one if pairs.tier[row] == "A"}
@@ -116,7 +118,11 @@ def _groups(pairs: Pairs, one: list[int]) -> Features:
         for row in range(len(pairs))
         if row in one_set
         or (
-            (pairs.ensembl[row] not in ("", "1:1") or pairs.votes[row] >= _LEAST_VOTES or pairs.tier[row] == "U")
+            (
+                pairs.ensembl[row] not in ("", "1:1")
+                or pairs.votes[row] >= _LEAST_VOTES
+                or pairs.tier[row] == "U"
+            )
             and pairs.source_ids[row] not in alone_source
             and pairs.target_ids[row] not in alone_target
         )

@@ -1,4 +1,4 @@
-"""The species that orthotype knows by name: English and Latin names, taxon, and how their Ensembl ids begin."""
+"""The species that orthotype knows: English and Latin names, taxon, and how their Ensembl ids begin."""
 
 import re
 from dataclasses import dataclass
@@ -115,6 +115,8 @@ def resolve_species(text: "str | Species") -> Species:
     if wanted in _BY_SPELLING:
         return _BY_SPELLING[wanted]
     close = nearest(wanted, _BY_SPELLING)
-    hint = f"did you mean {listed(close)}?" if close else "for another species make a Species(...) and a table"
+    hint = (
+        f"did you mean {listed(close)}?" if close else "for another species make a Species(...) and a table"
+    )
     known = ", ".join(species.name for species in _KNOWN)
     raise GeneError(f"unknown species {str(text)!r}; expected one of {known}; {hint}")

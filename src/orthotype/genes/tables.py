@@ -32,7 +32,7 @@ def _columns(name: str) -> tuple[list[list[str]], list[str]]:
     return [cells[number :: len(names)] for number in range(len(names))], names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GeneTable:
     """Every gene of one species: ``symbol_of`` each id ("" if unnamed) and the id of each symbol in use."""
 
@@ -43,7 +43,9 @@ class GeneTable:
     @cached_property
     def _older(self) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
         (names, ids, kinds), _ = _columns(f"names_{self.species}")
-        words = {name: (gene, kind) for name, gene, kind in zip(names, ids, kinds, strict=True) if kind != "id"}
+        words = {
+            name: (gene, kind) for name, gene, kind in zip(names, ids, kinds, strict=True) if kind != "id"
+        }
         other_ids = {name: gene for name, gene, kind in zip(names, ids, kinds, strict=True) if kind == "id"}
         return words, other_ids
 
@@ -91,14 +93,15 @@ def gene_table(species: str) -> GeneTable:
     return GeneTable(species, dict(zip(ids, symbols, strict=True)), by_symbol)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Pairs of orthologous genes of two species with what speaks for them; one row a pair.
 
-    ``one`` marks the pairs that are one to one, judged on the whole table; ``tier`` is A, B, C, D or M (several
-    partners), or U for a user's table; ``ensembl`` is "1:1", "1:n", "n:m" or "" where Ensembl is silent;
-    ``votes`` counts the resources of HCOP that assert the pair; ``middle`` is the human gene of a pair composed
-    through human; ``source_names`` and ``target_names`` hold further names of genes whose species has no gene table.
+    ``one`` marks the pairs that are one to one, judged on the whole table; ``tier`` is A, B, C, D or M
+    (several partners), or U for a user's table; ``ensembl`` is "1:1", "1:n", "n:m" or "" where Ensembl is
+    silent; ``votes`` counts the resources of HCOP that assert the pair; ``middle`` is the human gene of a
+    pair composed through human; ``source_names`` and ``target_names`` hold further names of genes whose
+    species has no gene table.
     """
 
     source: str
@@ -136,7 +139,9 @@ def human_pairs(species: str) -> Pairs:
     (human, other, one, tier, ensembl, confident, _, bits), _ = _columns(name)
     masks = [int(mask or "0", 16) for mask in bits]
     resources = entry.get("hcop", "").split(",")
-    by_mask = {mask: tuple(r for place, r in enumerate(resources) if mask >> place & 1) for mask in set(masks)}
+    by_mask = {
+        mask: tuple(r for place, r in enumerate(resources) if mask >> place & 1) for mask in set(masks)
+    }
     return Pairs(
         source="human",
         target=species,

@@ -1,9 +1,9 @@
 """A user's own ortholog table: any two columns of genes, checked, counted and turned into pairs.
 
-Columns are found by their names (a species in English or Latin, "source", "target"), so that tables from Ensembl
-BioMart and from HCOP can be used as they are; where no name tells, the first two columns are taken. A column of
-Ensembl ids is preferred to one of symbols; where a species has no bundled gene table both are kept, so that data
-with either kind of names fit.
+Columns are found by their names (a species in English or Latin, "source", "target"), so that tables from
+Ensembl BioMart and from HCOP can be used as they are; where no name tells, the first two columns are taken. A
+column of Ensembl ids is preferred to one of symbols; where a species has no bundled gene table both are kept,
+so that data with either kind of names fit.
 """
 
 import gzip
@@ -31,70 +31,85 @@ def user_pairs(
 ) -> tuple[Pairs, dict[str, Any]]:
     """Return the pairs of a user's table, and a report of what it held and what was dropped.
 
-    One to one means alone on both sides among *all* rows, those with unrecognised genes included; where the table
-    has a column of homology types, that column must agree.
+    One to one means alone on both sides among *all* rows, those with unrecognised genes included; where the
+    table has a column of homology types, that column must agree.
 
     Raises
     ------
     GeneError
-        If the table cannot be read, has fewer than two columns, holds genes of other species, or no usable pair.
+        If the table cannot be read, has fewer than two columns, holds genes of other species, or no usable
+        pair.
     """
     frame, release = _read(table)
     name = release["name"]
     if frame.shape[1] < 2:
         raise GeneError(
-            f"{name} has {frame.shape[1]} column(s), {listed(frame.columns)}; expected at least two: genes of "
-            f"{source.name}, genes of {target.name}; check the separator (comma or tab)"
+            f"{name} has one column, {listed(frame.columns)}; expected at least two: genes of {source.name}, "
+            f"genes of {target.name}; check the separator (comma or tab)"
         )
     left, right, swapped = find_sides(frame, source, target)
     left_keys, left_lost = _keys(frame, left, name)
     right_keys, right_lost = _keys(frame, right, name)
-    types = find_type(frame)
     rows: dict[tuple[str, str], str] = {}
-    n_empty = 0
-    for a, b, kind in zip(left_keys, right_keys, types, strict=True):
+    for a, b, kind in zip(left_keys, right_keys, find_type(frame), strict=True):
         if a and b:
             rows.setdefault((a, b), kind)
-        else:
-            n_empty += 1
-    partners = Counter(f"source {a}" for a, _ in rows) + Counter(f"target {b}" for _, b in rows)
     usable = [key for key in rows if key[0] not in left_lost and key[1] not in right_lost]
+    if not usable:
+        lost = [listed(sorted(names)) or "none" for names in (left_lost, right_lost)]
+        raise GeneError(
+            f"{name} has no usable pair of {source.name} and {target.name} genes in {len(frame):,} rows; not "
+            f"recognised: {lost[0]} ({source.name}) and {lost[1]} ({target.name}); check species and columns"
+        )
+    one = _one_to_one(rows, usable)
+    n_given = sum(bool(a and b) for a, b in zip(left_keys, right_keys, strict=True))
     report = {
         "rows": len(frame),
         "columns": {source.name: left.columns, target.name: right.columns},
         "columns_swapped": swapped,
-        "empty": n_empty,
-        "duplicated": len(frame) - n_empty - len(rows),
+        "empty": len(frame) - n_given,
+        "duplicated": n_given - len(rows),
         f"unrecognised_{source.name}": _counted(left_lost),
         f"unrecognised_{target.name}": _counted(right_lost),
         "crossed": sum(1 for a, b in rows if a < b and (b, a) in rows),
         "pairs": len(usable),
+        "one_to_one": sum(one),
+        "one_to_many_or_many_to_many": len(usable) - sum(one),
     }
-    if not usable:
-        raise GeneError(
-            f"{name} has no usable pair of {source.name} and {target.name} genes in {len(frame):,} rows; not "
-            f"recognised: {listed(sorted(left_lost)) or 'none'} and {listed(sorted(right_lost)) or 'none'}; "
-            "check the species and the columns"
-        )
-    counts = [(partners[f"source {a}"], partners[f"target {b}"]) for a, b in usable]
-    one = [max(count) == 1 and rows[key] in ("", "1:1") for key, count in zip(usable, counts, strict=True)]
-    report |= {"one_to_one": sum(one), "one_to_many_or_many_to_many": len(usable) - sum(one)}
-    pairs = Pairs(
+    names = _other_names(frame, left, left_keys), _other_names(frame, right, right_keys)
+    return _pairs_of(source, target, usable, one, names, release), report
+
+
+def _one_to_one(rows: dict[tuple[str, str], str], usable: list[tuple[str, str]]) -> list[bool]:
+    """Tell which pairs are alone among all rows, and not called otherwise by the table's homology type."""
+    left, right = Counter(a for a, _ in rows), Counter(b for _, b in rows)
+    return [left[a] == right[b] == 1 and rows[a, b] in ("", "1:1") for a, b in usable]
+
+
+def _pairs_of(
+    source: Species,
+    target: Species,
+    usable: list[tuple[str, str]],
+    one: list[bool],
+    names: tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]],
+    release: dict[str, Any],
+) -> Pairs:
+    n = len(usable)
+    return Pairs(
         source=source.name,
         target=target.name,
         source_ids=[a for a, _ in usable],
         target_ids=[b for _, b in usable],
         one=one,
-        tier=["U"] * len(usable),
-        ensembl=[""] * len(usable),
-        votes=[0] * len(usable),
-        confident=[False] * len(usable),
-        hcop=[()] * len(usable),
-        source_names=_other_names(frame, left, left_keys),
-        target_names=_other_names(frame, right, right_keys),
+        tier=["U"] * n,
+        ensembl=[""] * n,
+        votes=[0] * n,
+        confident=[False] * n,
+        hcop=[()] * n,
+        source_names=names[0],
+        target_names=names[1],
         release=release,
     )
-    return pairs, report
 
 
 def _counted(lost: set[str]) -> dict[str, Any]:
@@ -114,7 +129,9 @@ def _read(table: "pd.DataFrame | str | Path") -> "tuple[pd.DataFrame, dict[str, 
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise GeneError(f"cannot read the ortholog table {path} ({error.strerror}); check the path") from error
+            raise GeneError(
+                f"cannot read the ortholog table {path} ({error.strerror}); check the path"
+            ) from error
     release = {"name": name, "release": "your own table", "sha256": hashlib.sha256(data).hexdigest()}
     try:
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
@@ -151,7 +168,7 @@ def _frame(lines: list[str], name: str) -> "pd.DataFrame":
 
 
 def _keys(frame: "pd.DataFrame", side: Side, name: str) -> tuple[list[str], set[str]]:
-    """Return the gene of each row on one side ("" if blank), and the names that mean no gene of the species."""
+    """Return the gene of each row on one side, "" if blank, and the names that mean no gene."""
     values = [frame[column].tolist() for column in side.columns]
     _refuse_other_species(values[0], side, name)
     if not side.species.has_table:
@@ -172,15 +189,17 @@ def _refuse_other_species(values: list[str], side: Side, name: str) -> None:
         return
     most, count = prefixes.most_common(1)[0]
     if most != side.species.ensembl_prefix and count > len(values) / 2:
-        owner = next((species.name for species in known_species() if species.ensembl_prefix == most), "another species")
+        owner = next(
+            (species.name for species in known_species() if species.ensembl_prefix == most), "another species"
+        )
         raise GeneError(
-            f"{name}: column {side.columns[0]!r} holds ids of {owner} ({most}...); expected {side.species.name} "
-            f"({side.species.ensembl_prefix}...); name the right species or column"
+            f"{name}: column {side.columns[0]!r} holds ids of {owner} ({most}...); expected "
+            f"{side.species.name} ({side.species.ensembl_prefix}...); name the right species or column"
         )
 
 
 def _other_names(frame: "pd.DataFrame", side: Side, keys: list[str]) -> dict[str, tuple[str, ...]]:
-    """Return further names of each gene of a species without a gene table, where a name means one gene only."""
+    """Return further names of genes of a species without a gene table, where a name means one gene only."""
     if side.species.has_table or len(side.columns) < 2:
         return {}
     meant: dict[str, set[str]] = {}

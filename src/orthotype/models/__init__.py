@@ -1,0 +1,1 @@
+"""How a row becomes a label: linear models, consensus, calibration, species shift, model file."""

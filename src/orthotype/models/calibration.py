@@ -19,8 +19,7 @@ def softmax(scores: NDArray[np.floating]) -> Floats:
     shifted = np.asarray(scores, dtype=np.float64)
     shifted = shifted - shifted.max(axis=-1, keepdims=True)
     np.exp(shifted, out=shifted)
-    shifted /= shifted.sum(axis=-1, keepdims=True)
-    return shifted
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def log_loss(scores: NDArray[np.floating], y: NDArray[np.intp]) -> float:

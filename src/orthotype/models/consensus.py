@@ -1,18 +1,17 @@
 """A consensus of fold models: five models that each missed a fifth of the cells vote on every new cell.
 
-The rule of Stumpf et al. 2020: a class wins with at least three of five votes, or with two when the other three
-all differ; otherwise the models show *no agreement*. Said for any number of models: the class with the most votes
-wins if no other class has as many and if it has at least two votes.
+The rule of Stumpf et al. 2020: a class wins with at least three of five votes, or with two when the other
+three all differ; otherwise the models show *no agreement*. Said for any number of models: the class with the
+most votes wins if no other class has as many and if it has at least two votes.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,6 +21,7 @@ from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import FoldPath, fit_path
 
 Floats = NDArray[np.float64]
+Rows = Any  # an array or a scipy CSR matrix or array, cells x features
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def count_votes(ballots: NDArray[np.intp], *, proba: Floats) -> Votes:
     return Votes(winner, count, agreed)
 
 
-class ConsensusClassifier(ClassifierMixin, BaseEstimator):
+class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fold models of one linear classifier that vote, with probabilities calibrated out of fold.
 
-    Every model is a class-balanced multinomial logistic regression fitted without one fold. The penalty is the one
-    with the lowest held-out loss over the same folds, so choosing it costs no further fit.
+    Every model is a class-balanced multinomial logistic regression fitted without one fold. The penalty is
+    the one with the lowest held-out loss over the same folds, so choosing it costs no further fit.
 
     Parameters
     ----------
@@ -75,8 +75,6 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
         Strength of the L2 penalty, or ``"cv"`` to choose it on the folds.
     n_splits
         Number of folds and of models; fewer where there are fewer groups.
-    class_weight
-        ``"balanced"`` gives every class the same total weight; None gives every cell the same.
     tol
         Relative tolerance of each fit.
     max_iter
@@ -90,6 +88,8 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
     coef_ : (n_models, n_classes, n_features), float32
     intercept_ : (n_models, n_classes), float32
     alpha_ : float
+    n_iter_ : int
+        Iterations of all fits together.
     temperature_ : float
         Logits are divided by it; fitted on held-out cells.
     folds_ : (n_cells,)
@@ -118,25 +118,22 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
         alpha: float | str = "cv",
         *,
         n_splits: int = 5,
-        class_weight: Literal["balanced"] | None = "balanced",
         tol: float = 1e-4,
         max_iter: int = 500,
         random_state: int = 0,
     ) -> None:
         self.alpha = alpha
         self.n_splits = n_splits
-        self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter
         self.random_state = random_state
 
     def fit(
         self,
-        X: ArrayLike | sp.csr_matrix,
+        X: Rows,
         y: ArrayLike,
         *,
         groups: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit one model for every fold and calibrate them together.
 
@@ -148,8 +145,6 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
             Class of each cell.
         groups
             Donor or batch of each cell; then no donor is on both sides of a fold.
-        sample_weight
-            Weight of each cell before class balance.
 
         Raises
         ------
@@ -175,9 +170,7 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
             codes,
             n_classes=len(self.classes_),
             folds=folds,
-            sample_weight=class_weights(
-                codes, class_weight=self.class_weight, sample_weight=sample_weight
-            ),
+            sample_weight=class_weights(codes),
             alphas=None if self.alpha == "cv" else np.array([float(self.alpha)]),
             tol=self.tol,
             max_iter=self.max_iter,
@@ -188,47 +181,53 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):
         self.path_ = path
         self.folds_ = folds
         self.alpha_ = float(path.alpha)
+        self.n_iter_ = sum(len(steps) for steps in path.diagnostics.values())
         self.coef_ = np.ascontiguousarray(path.coef, dtype=np.float32)
         self.intercept_ = np.ascontiguousarray(path.intercept, dtype=np.float32)
         self.held_out_scores_ = path.held_out_scores
         self.temperature_ = fit_temperature(path.held_out_scores, codes)
         return self
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     @property
     def n_models_(self) -> int:
         """Number of fold models."""
         return int(self.coef_.shape[0])
 
-    def fold_scores(self, X: ArrayLike | sp.csr_matrix) -> Floats:
+    def fold_scores(self, X: Rows) -> Floats:
         """Return the logits that each model gives each cell, shape (n, n_models, n_classes)."""
-        check_is_fitted(self, "coef_")
+        check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=False)
         return fold_scores(X, coef=self.coef_, intercept=self.intercept_)
 
-    def predict_proba(self, X: ArrayLike | sp.csr_matrix) -> Floats:
+    def predict_proba(self, X: Rows) -> Floats:
         """Return calibrated class probabilities, the mean over the models, shape (n, n_classes)."""
-        return mean_proba(self.fold_scores(X), temperature=self.temperature_)
+        scores = self.fold_scores(X)
+        return mean_proba(scores, temperature=self.temperature_)
 
-    def predict(self, X: ArrayLike | sp.csr_matrix) -> NDArray[np.generic]:
+    def predict(self, X: Rows) -> NDArray[np.generic]:
         """Return the most probable class of each cell; :meth:`vote` says where the models agree."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
-    def vote(self, X: ArrayLike | sp.csr_matrix) -> Votes:
+    def vote(self, X: Rows) -> Votes:
         """Return what the models voted for each cell and whether the rule of the consensus is met."""
         scores = self.fold_scores(X)
         return count_votes(scores.argmax(axis=2), proba=mean_proba(scores, temperature=self.temperature_))
 
 
-def fold_scores(
-    X: NDArray[np.floating] | sp.csr_matrix, *, coef: NDArray[np.floating], intercept: NDArray[np.floating]
-) -> Floats:
+def fold_scores(X: Rows, *, coef: NDArray[np.floating], intercept: NDArray[np.floating]) -> Floats:
     """Return X W' + b of several models in one product, shape (n, n_models, n_classes)."""
     n_models, n_classes, n_features = coef.shape
     stacked = coef.reshape(n_models * n_classes, n_features).T
-    scores = np.asarray(X @ np.ascontiguousarray(stacked), dtype=np.float64)
-    return scores.reshape(-1, n_models, n_classes) + intercept
+    scores: Floats = np.asarray(X @ np.ascontiguousarray(stacked), dtype=np.float64)
+    return np.asarray(scores.reshape(-1, n_models, n_classes) + intercept)
 
 
 def mean_proba(scores: Floats, *, temperature: float) -> Floats:
     """Return the mean over the models of ``softmax(scores / temperature)``, shape (n, n_classes)."""
-    return softmax(scores / temperature).mean(axis=1)
+    return np.asarray(softmax(scores / temperature).mean(axis=1))

@@ -1,7 +1,7 @@
 """Folds: which cells each model of a consensus does not see.
 
-A fold is one number per cell, the model from which the cell is held out. Everything else (weights, out-of-fold
-scores, votes) follows from it, so a data set is never copied for cross-validation.
+A fold is one number per cell, the model from which the cell is held out. Everything else (weights,
+out-of-fold scores, votes) follows from it, so a data set is never copied for cross-validation.
 """
 
 import warnings
@@ -60,10 +60,14 @@ def make_folds(
         If there are fewer cells than folds, fewer than two folds, or a single group.
     """
     if n_splits < 2:
-        raise InputError(f"n_splits is {n_splits}; expected at least 2; use 5 unless there are very few cells")
+        raise InputError(
+            f"n_splits is {n_splits}; expected at least 2; use 5 unless there are very few cells"
+        )
     if len(y) < n_splits:
-        raise InputError(f"there are {len(y)} cells for {n_splits} folds; give more cells or a smaller n_splits")
+        raise InputError(
+            f"there are {len(y)} cells for {n_splits} folds; give more cells or a smaller n_splits"
+        )
     rng = np.random.default_rng(random_state)
     if groups is None:
-        return stratified_folds(y, n_splits=n_splits, random_state=rng)
+        return stratified_folds(y, n_splits=n_splits, random_state=rng).astype(np.intp)
     return grouped_folds(y, groups, n_splits=n_splits, rng=rng)

@@ -1,7 +1,8 @@
 """What the classes look like on average: the part of the source that a model takes along.
 
-When others annotate, the source cells are not at hand. Class means and variances of every selected feature are
-enough for the species shift, for gene transferability and for telling whether a cell looks like its class.
+When others annotate, the source cells are not at hand. Class means and variances of every selected feature
+are enough for the species shift, for gene transferability and for telling whether a cell looks like its
+class.
 """
 
 from collections.abc import Iterable
@@ -102,5 +103,5 @@ def similarity(
     squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
     norms = squares - 2.0 * (rows @ origin) + origin @ origin
     lengths = np.sqrt(np.maximum(norms, 0.0)) * np.linalg.norm(offsets, axis=1)[codes]
-    return np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0).astype(np.float32)
-
+    cosine = np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0)
+    return np.asarray(cosine, dtype=np.float32)

@@ -1,13 +1,13 @@
 """The species shift: a difference per gene that all classes share, estimated without a single target label.
 
-With responsibilities q_ic of the source model on the target cells x_i, class mass m_c = sum_i q_ic, source class
-means mu_c and target class means nu_c = sum_i q_ic x_i / m_c, the shift is the mean difference over classes, each
-shrunk by its mass::
+With responsibilities q_ic of the source model on the target cells x_i, class mass m_c = sum_i q_ic, source
+class means mu_c and target class means nu_c = sum_i q_ic x_i / m_c, the shift is the mean difference over
+classes, each shrunk by its mass::
 
     delta = sum_c w_c (nu_c - mu_c) / sum_c w_c,     w_c = m_c / (m_c + tau) if m_c >= 1 else 0
 
-The model then labels x - delta, which for a linear model only moves the intercepts by -W delta: the sparse rows
-are never touched. New responsibilities give a new delta, for a few rounds.
+The model then labels x - delta, which for a linear model only moves the intercepts by -W delta: the sparse
+rows are never touched. New responsibilities give a new delta, for a few rounds.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """One safetensors file holds a model: named arrays and, as its only header entry, a card in JSON.
 
-Nothing is pickled and nothing in the file is ever imported or run. The reader goes: header, format version, card,
-names and shapes of the arrays; only then are the numbers read.
+Nothing is pickled and nothing in the file is ever imported or run. The reader goes: header, format version,
+card, names and shapes of the arrays; only then are the numbers read.
 
 Format
 ------
@@ -29,7 +29,9 @@ Arrays = dict[str, np.ndarray]
 Card = dict[str, Any]
 
 
-def write_model(path: str | Path, *, arrays: Mapping[str, np.ndarray], card: Card, force: bool = False) -> None:
+def write_model(
+    path: str | Path, *, arrays: Mapping[str, np.ndarray], card: Card, force: bool = False
+) -> None:
     """Write a model file whole: the same arrays and card give the same bytes.
 
     Raises

@@ -1,7 +1,8 @@
 """Cells that fit no class: a threshold on the similarity between a cell and the profile of its class.
 
-The threshold is fixed on the source alone, at a stated rate of false rejections: the share of the source's own
-cells that would be called unknown. *No agreement* is another word for another thing: there the models disagree.
+The threshold is fixed on the source alone, at a stated rate of false rejections: the share of the source's
+own cells that would be called unknown. *No agreement* is another word for another thing: there the models
+disagree.
 """
 
 import numpy as np

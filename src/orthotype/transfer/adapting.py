@@ -1,6 +1,7 @@
 """Adapting: the source model as a prior, a few labelled target cells as the evidence.
 
-Each fold model is refitted on the few cells with its own weights W0 as the centre of the penalty (MAP transfer)::
+Each fold model is refitted on the few cells with its own weights W0 as the centre of the penalty (MAP
+transfer)::
 
     min_W,b  sum_i s_i CE(softmax(W x_i + b), y_i) / sum_i s_i  +  alpha / 2 || W - W0 ||^2
 
@@ -47,8 +48,8 @@ def adapt_state(
     labels
         Their classes, all known to the model, shape (n_cells,).
     strength
-        How strongly the weights are held to the source: alpha of the penalty, or ``"cv"`` to choose it on the few
-        cells by cross-validation (the strongest, where there are too few to do so).
+        How strongly the weights are held to the source: alpha of the penalty, or ``"cv"`` to choose it on the
+        few cells by cross-validation (the strongest, where there are too few to do so).
 
     Raises
     ------
@@ -90,8 +91,9 @@ def _class_codes(labels: NDArray[np.object_], classes: NDArray[np.object_]) -> N
     if foreign:
         close = [match for name in foreign for match in nearest(name, map(str, classes), most=1)]
         raise InputError(
-            f"the labels name {len(foreign)} classes that the model does not have ({listed(foreign)}); expected "
-            f"classes of the model, such as {listed(close or classes.tolist())}; rename them or leave them out"
+            f"the labels name {len(foreign)} classes that the model does not have ({listed(foreign)}); "
+            f"expected classes of the model, such as {listed(close or classes.tolist())}; "
+            "rename them or leave them out"
         )
     if len(set(codes.tolist())) < 2:
         raise InputError(
@@ -106,14 +108,19 @@ def _refit(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     before = (state.coef[model], state.intercept[model])
     solution = solve(
-        X, codes, n_classes=len(state.classes), alpha=alpha, center=before[0], gamma=1.0, start=before, tol=1e-6
+        X,
+        codes,
+        n_classes=len(state.classes),
+        alpha=alpha,
+        center=before[0],
+        gamma=1.0,
+        start=before,
+        tol=1e-6,
     )
     return solution.coef, solution.intercept
 
 
-def _choose_strength(
-    X: sp.csr_array, codes: NDArray[np.intp], state: ModelState, random_state: int
-) -> float:
+def _choose_strength(X: sp.csr_array, codes: NDArray[np.intp], state: ModelState, random_state: int) -> float:
     """Return the strength with the lowest held-out loss on the few cells, the stronger among equals."""
     repeated = np.bincount(codes, minlength=len(state.classes)) >= 2
     if repeated.sum() < 2:

@@ -99,9 +99,9 @@ def evaluate_annotation(
 ) -> Evaluation:
     """Score an annotation against given labels.
 
-    A true class and a class of the model are held to be the same if their names are, if the names differ only in
-    case, spaces, hyphens or underscores, or if both have the same Cell Ontology id and no other partner. Every
-    match that is not by the very name is told in ``notes``.
+    A true class and a class of the model are held to be the same if their names are, if the names differ only
+    in case, spaces, hyphens or underscores, or if both have the same Cell Ontology id and no other partner.
+    Every match that is not by the very name is told in ``notes``.
 
     Parameters
     ----------
@@ -145,7 +145,9 @@ def evaluate_annotation(
         groups=None if groups is None else adata.obs[groups].astype(str).to_numpy(dtype=object),
         random_state=random_state,
     )
-    notes = tuple(f"{name!r} is the model's {partner!r}: {reason}" for name, (partner, reason) in same.items())
+    notes = tuple(
+        f"{name!r} is the model's {partner!r}: {reason}" for name, (partner, reason) in same.items()
+    )
     return replace(result, notes=notes + result.notes)
 
 
@@ -166,7 +168,11 @@ def match_classes(
     found: dict[str, tuple[str, str]] = {}
     for key_of, key_of_class, reason in (
         (_plain, _plain, "the names differ only in spelling"),
-        (lambda name: ids.get(name, ""), lambda name: class_ids.get(name, ""), "both have the same Cell Ontology id"),
+        (
+            lambda name: ids.get(name, ""),
+            lambda name: class_ids.get(name, ""),
+            "both have the same Cell Ontology id",
+        ),
     ):
         theirs, ours = _unique(free_names, key_of), _unique(free_classes, key_of_class)
         for key, name in theirs.items():

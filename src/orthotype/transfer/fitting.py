@@ -14,7 +14,7 @@ from orthotype._version import __version__
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
 from orthotype.cells.space import FeatureSpace, build_space
-from orthotype.cells.table import CellTable, check_column, open_cells
+from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells
 from orthotype.errors import Problems
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
@@ -74,7 +74,7 @@ def open_source(
     names = check_labels(adata, labels, min_cells=min_cells, problems=problems)
     if batch is not None:
         check_column(adata, batch, problems=problems)
-    labelled = np.ones(adata.n_obs, dtype=bool) if names is None else np.not_equal(names, None)
+    labelled = labelled_mask(names, n_cells=adata.n_obs)
     chosen = adata if labelled.all() else adata[labelled]
     table = open_cells(chosen, subject=subject, species=species, layer=layer, problems=problems)
     kept = np.asarray(names, dtype=object)[labelled]
@@ -92,8 +92,8 @@ def choose_orthologs(
 ) -> OrthologMap:
     """Return the features on offer between the source and the species it is meant for.
 
-    A model that is not made for a particular target is made for human, or for mouse if it is trained on human;
-    other species reach its features through their own orthologs when they are annotated.
+    A model that is not made for a particular target is made for human, or for mouse if it is trained on
+    human; other species reach its features through their own orthologs when they are annotated.
     """
     if target is not None:
         partner = target.species

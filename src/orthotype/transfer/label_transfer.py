@@ -9,7 +9,7 @@ import pandas as pd
 from orthotype._keys import KEY
 from orthotype.cells.columns import check_labels
 from orthotype.cells.encode import Encoder, encoder_from
-from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells
+from orthotype.cells.table import BLOCK_SIZE, CellTable, labelled_mask, open_cells
 from orthotype.errors import InputError, Problems
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.transfer.adapting import adapt_state
@@ -22,15 +22,13 @@ from orthotype.transfer.state import ModelState
 if TYPE_CHECKING:
     from anndata import AnnData
 
-AlignmentChoice = Literal["none", "shift"]
-UnknownChoice = Literal["none", "similarity"]
-
 
 class LabelTransfer:
     """Carry cell types from labelled cells of one species to the cells of another.
 
-    ``fit`` learns from labelled cells, ``annotate`` labels others, ``adapt`` gives a new model that has learned
-    from a few labelled cells of the target. Raw counts are best; log-normalised values give the same answer.
+    ``fit`` learns from labelled cells, ``annotate`` labels others, ``adapt`` gives a new model that has
+    learned from a few labelled cells of the target. Raw counts are best; log-normalised values give the same
+    answer.
 
     Parameters
     ----------
@@ -111,16 +109,18 @@ class LabelTransfer:
         species
             Species of the source; None lets the gene names decide.
         batch
-            obs column with donors or batches: then no donor is in both the training and the held-out part of a fold.
+            obs column with donors or batches: then no donor is in both the training and the held-out part of
+            a fold.
         layer
             Where the counts are: ``"X"``, ``"raw"`` or the name of a layer; None to find them.
         min_cells
             Classes with fewer cells are refused.
         target
-            The cells to be labelled later, if they are at hand: genes are then chosen in both species. Their labels,
-            if they have any, are never looked at.
+            The cells to be labelled later, if they are at hand: genes are then chosen in both species. Their
+            labels, if they have any, are never looked at.
         target_species
-            Species of ``target``, or the one the model is meant for. Default: human, or mouse for a human source.
+            Species of ``target``, or the one the model is meant for. Default: human, or mouse for a human
+            source.
         orthologs
             A table of orthologs to use instead of the bundled one.
 
@@ -168,8 +168,8 @@ class LabelTransfer:
         *,
         species: str | None = None,
         layer: str | None = None,
-        alignment: AlignmentChoice = "none",
-        unknown: UnknownChoice = "none",
+        alignment: str = "none",
+        unknown: str = "none",
         key_added: str = KEY,
     ) -> "AnnData":
         """Return a copy of the cells with labels, confidence and the record of how they were made.
@@ -183,7 +183,8 @@ class LabelTransfer:
         alignment
             ``"shift"`` takes off the species shift, estimated on these cells without any label.
         unknown
-            ``"similarity"`` calls cells unknown that look less like their class than 95 % of the source's cells do.
+            ``"similarity"`` calls cells unknown that look less like their class than 95 % of the source's
+            cells do.
         key_added
             Prefix of the columns, and key in uns.
 
@@ -194,12 +195,16 @@ class LabelTransfer:
         """
         found = self.label(target, species=species, layer=layer, alignment=alignment, unknown=unknown)
         record = annotation_record(
-            self._fitted(), found, parameters={"species": species, "layer": layer, "alignment": alignment, "unknown": unknown}
+            self._fitted(),
+            found,
+            parameters={"species": species, "layer": layer, "alignment": alignment, "unknown": unknown},
         )
         return found.predictions.annotate(target, record=record, key_added=key_added)
 
-    def predict(self, target: "AnnData", *, species: str | None = None, layer: str | None = None) -> Predictions:
-        """Return labels and probabilities without touching AnnData; :meth:`annotate` explains the parameters."""
+    def predict(
+        self, target: "AnnData", *, species: str | None = None, layer: str | None = None
+    ) -> Predictions:
+        """Return labels and probabilities alone; the parameters are those of :meth:`annotate`."""
         return self.label(target, species=species, layer=layer).predictions
 
     def label(
@@ -208,11 +213,14 @@ class LabelTransfer:
         *,
         species: str | None = None,
         layer: str | None = None,
-        alignment: AlignmentChoice = "none",
-        unknown: UnknownChoice = "none",
+        alignment: str = "none",
+        unknown: str = "none",
     ) -> Labelling:
-        """Return predictions with coverage, target profiles and shift; :meth:`annotate` explains the parameters."""
-        for name, value, known in (("alignment", alignment, ("none", "shift")), ("unknown", unknown, ("none", "similarity"))):
+        """Return predictions, coverage, profiles and shift; the parameters are those of :meth:`annotate`."""
+        for name, value, known in (
+            ("alignment", alignment, ("none", "shift")),
+            ("unknown", unknown, ("none", "similarity")),
+        ):
             if value not in known:
                 raise InputError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
         table = open_cells(target, subject="the target", species=species, layer=layer)
@@ -250,7 +258,7 @@ class LabelTransfer:
         state = self._fitted()
         problems = Problems("the labelled target cells")
         names = check_labels(few, labels, min_cells=1, problems=problems)
-        kept = np.ones(few.n_obs, dtype=bool) if names is None else np.not_equal(names, None)
+        kept = labelled_mask(names, n_cells=few.n_obs)
         table: CellTable = open_cells(
             few[kept], subject=problems.subject, species=species, layer=layer, problems=problems
         )
@@ -310,7 +318,16 @@ class LabelTransfer:
         return state
 
     def _copy(self) -> Self:
-        names = ("encoder", "policy", "n_top_genes", "selection", "alpha", "n_splits", "random_state", "block_size")
+        names = (
+            "encoder",
+            "policy",
+            "n_top_genes",
+            "selection",
+            "alpha",
+            "n_splits",
+            "random_state",
+            "block_size",
+        )
         return type(self)(**{name: getattr(self, name) for name in names})
 
 

@@ -69,8 +69,8 @@ def label_cells(
     alignment
         ``"none"``, or ``"shift"`` to take off the species shift estimated on these cells.
     unknown
-        ``"none"``, or ``"similarity"`` to call cells unknown whose similarity to the profile of their class is below
-        the threshold of the model, which 5 % of the source's own cells miss.
+        ``"none"``, or ``"similarity"`` to call cells unknown whose similarity to the profile of their class
+        is below the threshold of the model, which 5 % of the source's own cells miss.
     block_size
         Rows per block; no result depends on it.
 
@@ -149,7 +149,7 @@ def _threshold(state: ModelState, unknown: str) -> float:
 
 
 def _status(block: Block, *, threshold: float) -> NDArray[np.object_]:
-    """Call a cell unknown if no gene of the model was seen in it or it is unlike its class, else say if agreed."""
+    """Call a cell unknown if it shows no gene of the model or is unlike its class."""
     status = np.where(block.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[~block.seen | (block.similarity < threshold)] = UNKNOWN
     return status
@@ -167,9 +167,9 @@ def _coverage(state: ModelState, table: CellTable, aligned: Alignment) -> dict[s
     lost = float(strength[missing].sum() / strength.sum()) if strength.sum() > 0 else 0.0
     if lost > MUCH_LOST:
         warnings.warn(
-            f"the target lacks {missing.sum():,} of the model's {len(missing):,} genes, which carry {lost:.0%} of "
-            f"its weight (most: {listed(space.names[order])}); expected under {MUCH_LOST:.0%}; read the labels "
-            "with care, or train with the target given (fit(..., target=...), train --target)",
+            f"the target lacks {missing.sum():,} of the model's {len(missing):,} genes, with {lost:.0%} of "
+            f"its weight (most: {listed(space.names[order])}); expected under {MUCH_LOST:.0%}; read the "
+            "labels with care, or train with the target given (fit(..., target=...), train --target)",
             OrthotypeWarning,
             stacklevel=4,
         )
@@ -186,10 +186,10 @@ def _coverage(state: ModelState, table: CellTable, aligned: Alignment) -> dict[s
 
 
 def _whole_map(orthologs: OrthologMap, species: str) -> OrthologMap:
-    """Return the map between the model's species and the target's, with the genes that are no feature of the model.
+    """Return the map between the model's species and the target's, with the genes that are no feature.
 
-    A model keeps its features but not the rest of the table, so the installed table tells which other genes have
-    orthologs; where there is none for the pair, the model's own features have to do.
+    A model keeps its features but not the rest of the table, so the installed table tells which other genes
+    have orthologs; where there is none for the pair, the model's own features have to do.
     """
     partner = orthologs.target if species == orthologs.source else species
     try:

@@ -100,7 +100,8 @@ class Predictions:
     def annotate(self, adata: "AnnData", *, record: dict[str, Any], key_added: str = KEY) -> "AnnData":
         """Return a copy of the cells with these labels and the record of how they were made.
 
-        The columns are listed in :mod:`orthotype._keys`; those of an earlier annotation under the same key are
+        The columns are listed in :mod:`orthotype._keys`; those of an earlier annotation under the same key
+        are
         replaced.
         """
         annotated = adata.copy()
@@ -113,4 +114,3 @@ class Predictions:
         annotated.obsm[column(PROBA, key_added=key_added)] = self.proba
         annotated.uns[key_added] = record
         return annotated
-

@@ -30,9 +30,9 @@ def annotation_record(
 
     Returns
     -------
-    ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's ``card``, the
-    gene ``coverage``, the ``genes`` that speak for each class with their means in source and target, the species
-    ``shift`` and the ``run``.
+    ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's
+    ``card``, the gene ``coverage``, the ``genes`` that speak for each class with their means in source and
+    target, the species ``shift`` and the ``run``.
     """
     table, shift = found.table, found.shift
     details = {
@@ -67,7 +67,7 @@ def annotation_record(
 
 
 def _gene_rows(state: ModelState, found: Labelling) -> list[dict[str, Any]]:
-    """Return the top genes of each class with their mean in the source's and in the so called target's cells."""
+    """Return the top genes of each class with their mean in its source cells and in the cells so called."""
     rows = []
     for k, name in enumerate(state.classes):
         seen = found.profiles.n_cells[k] > 0

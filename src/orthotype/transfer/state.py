@@ -76,8 +76,8 @@ class ModelState:
     def top_features(self, code: int) -> NDArray[np.intp]:
         """Return positions of the genes that speak most for a class, best first.
 
-        A gene speaks for a class by its weight times the distance of the class mean from the mean over classes:
-        the logit that it adds to a typical cell of the class.
+        A gene speaks for a class by its weight times the distance of the class mean from the mean over
+        classes: the logit that it adds to a typical cell of the class.
         """
         gain = self.mean_coef[code] * (self.profiles.mean[code] - self.profiles.centre)
         best = np.argsort(-gain, kind="stable")[:N_TOP_GENES]

@@ -68,6 +68,10 @@ typedef struct {
     const uint8_t *in_library;
     double target_sum;
     encoding_t encoding;
+    int families; /* several genes of a row may share a column */
+    int64_t columns, models;
+    float *probability;
+    int32_t *votes;
     int64_t next; /* the next piece of work, handed out atomically */
     int failed;
 } sweep_t;
@@ -515,28 +519,38 @@ static PyObject *py_scores(PyObject *self, PyObject *args) {
 }
 
 static PyObject *py_label(PyObject *self, PyObject *args) {
-    PyObject *capsule, *map, *library, *W, *offset, *out;
-    long long classes, columns;
-    int threads, encoding;
+    PyObject *capsule, *map, *library, *W, *offset, *out, *probability, *votes;
+    long long models, classes, columns;
+    int threads, encoding, families;
     double target_sum;
-    if (!PyArg_ParseTuple(args, "OOOidOOLLiO", &capsule, &map, &library, &encoding, &target_sum, &W, &offset, &columns,
-                          &classes, &threads, &out))
+    if (!PyArg_ParseTuple(args, "OOOiidOOLLLiOOO", &capsule, &map, &library, &families, &encoding, &target_sum, &W,
+                          &offset, &columns, &models, &classes, &threads, &out, &probability, &votes))
         return NULL;
+    if (models < 1 || models > 1 << 20) {
+        PyErr_SetString(PyExc_ValueError, "expected at least one model");
+        return NULL;
+    }
     sweep_t sweep = {0};
     arrays_t arrays = {0};
     if (prepare(&sweep, capsule, classes, &threads) < 0) return NULL;
     const matrix_t *X = sweep.X;
-    sweep.width = (classes + 15) / 16 * 16; /* always float */
+    sweep.models = models;
+    sweep.width = (models * classes + 15) / 16 * 16; /* always float */
+    sweep.columns = columns;
+    sweep.families = families;
     sweep.encoding = encoding;
     sweep.target_sum = target_sum;
     sweep.gene_to_column = array(&arrays, map, 'i', 4, X->p, 0, "gene_to_column");
     sweep.in_library = array(&arrays, library, 'u', 1, X->p, 0, "in_library");
     sweep.W = array(&arrays, W, 'f', 4, columns * sweep.width, 0, "W");
     sweep.offset = array(&arrays, offset, 'f', 4, sweep.width, 0, "offset");
-    sweep.out = array(&arrays, out, 'f', 4, X->n * classes, 1, "out");
+    if (out != Py_None) sweep.out = array(&arrays, out, 'f', 4, X->n * models * classes, 1, "out");
+    if (probability != Py_None)
+        sweep.probability = array(&arrays, probability, 'f', 4, X->n * classes, 1, "probability");
+    if (votes != Py_None) sweep.votes = array(&arrays, votes, 'i', 4, X->n * classes, 1, "votes");
     for (int64_t j = 0; !PyErr_Occurred() && j < X->p; j++)
         if (sweep.gene_to_column[j] >= columns) PyErr_SetString(PyExc_ValueError, "gene_to_column: out of range");
-    if (!PyErr_Occurred() && !X->canonical)
+    if (!PyErr_Occurred() && !X->canonical && !families)
         PyErr_SetString(PyExc_ValueError, "column indices are not sorted or not unique within a row");
     if (PyErr_Occurred()) return finish(&arrays, &sweep, NULL);
     PyThreadState *state = PyEval_SaveThread();
@@ -571,7 +585,8 @@ static PyMethodDef methods[] = {
     {"moments", py_moments, METH_VARARGS, "moments(matrix, weights, threads, sums, squares)"},
     {"scores", py_scores, METH_VARARGS, "scores(matrix, subset, W, offset, classes, threads, out)"},
     {"label", py_label, METH_VARARGS,
-     "label(matrix, gene_to_column, in_library, encoding, target_sum, W, offset, columns, classes, threads, out)"},
+     "label(matrix, gene_to_column, in_library, families, encoding, target_sum, W, offset, columns, models, classes, "
+     "threads, out, probability, votes)"},
     {"level", py_level, METH_VARARGS, "level([name]): the instruction set in use, or choose one"},
     {NULL, NULL, 0, NULL},
 };
@@ -819,30 +834,70 @@ TARGET static void FUNCTION(scores)(sweep_t *sweep) {
     free(row);
 }
 
-/* Counts to scores of one row: library size, encoding, selection of genes, product. */
+/* Mean probability and votes of the models, from their scores of one row. */
+TARGET static void FUNCTION(vote)(const sweep_t *sweep, float *row, int64_t i) {
+    int64_t classes = sweep->classes;
+    float share = 1.0f / (float)sweep->models;
+    float *mean = sweep->probability ? sweep->probability + i * classes : NULL;
+    int32_t *votes = sweep->votes ? sweep->votes + i * classes : NULL;
+    if (mean) memset(mean, 0, sizeof(float) * classes);
+    if (votes) memset(votes, 0, sizeof(int32_t) * classes);
+    for (int64_t m = 0; m < sweep->models; m++, row += classes) {
+        int64_t best = 0;
+        double mass = 0;
+        for (int64_t k = 1; k < classes; k++) best = row[k] > row[best] ? k : best;
+        if (votes) votes[best]++;
+        if (!mean) continue;
+        float highest = row[best];
+        for (int64_t k = 0; k < classes; k++) row[k] = exp_float(row[k] - highest);
+        for (int64_t k = 0; k < classes; k++) mass += (double)row[k];
+        for (int64_t k = 0; k < classes; k++) mean[k] += share * (row[k] * (float)(1.0 / mass));
+    }
+}
+
+/* The stored values of one row that have a column, added up where genes share one; returns their number. */
+TARGET static inline int64_t FUNCTION(aligned)(const sweep_t *sweep, int64_t i, int32_t *columns, float *values,
+                                               int32_t *slots, double *library) {
+    const INDEX *indptr = sweep->X->indptr, *indices = sweep->X->indices;
+    const REAL *data = sweep->X->data;
+    double total = 0;
+    int64_t found = 0;
+    for (int64_t e = indptr[i]; e < indptr[i + 1]; e++) {
+        INDEX gene = indices[e];
+        int32_t column = sweep->gene_to_column[gene];
+        float value = data ? (float)data[e] : 1.0f;
+        if (sweep->in_library[gene]) total += value;
+        if (slots && column >= 0) {
+            if (slots[column] >= 0) {
+                values[slots[column]] += value;
+                continue;
+            }
+            slots[column] = (int32_t)found;
+        }
+        columns[found] = column;
+        values[found] = value;
+        found += column >= 0;
+    }
+    for (int64_t e = 0; slots && e < found; e++) slots[columns[e]] = -1;
+    *library = total;
+    return found;
+}
+
+/* From counts to scores: library size, alignment, encoding and product, a row at a time. */
 #define LABEL_GATHER NAMED(gather_all, _f32_i32, LEVEL)
 
 TARGET static void FUNCTION(label)(sweep_t *sweep) {
     const matrix_t *X = sweep->X;
-    const INDEX *indptr = X->indptr, *indices = X->indices;
-    const REAL *data = X->data;
-    int64_t width = sweep->width, piece;
-    int32_t *columns = malloc(sizeof(int32_t) * (X->longest + 1));
+    int64_t width = sweep->width, kept = sweep->models * sweep->classes, piece;
+    int32_t *columns = malloc(sizeof(int32_t) * (X->longest + 1)), *slots = NULL;
     float *values = malloc(sizeof(float) * (X->longest + 1)), *row = malloc(sizeof(float) * width);
-    if (!columns || !values || !row) sweep->failed = 1;
+    if (sweep->families && (slots = malloc(sizeof(int32_t) * (sweep->columns + 1))))
+        memset(slots, 0xff, sizeof(int32_t) * (sweep->columns + 1));
+    if (!columns || !values || !row || (sweep->families && !slots)) sweep->failed = 1;
     while (!sweep->failed && (piece = take(sweep)) * BLOCK < sweep->n)
         for (int64_t i = piece * BLOCK; i < (piece + 1) * BLOCK && i < sweep->n; i++) {
-            double total = 0;
-            int64_t found = 0;
-            for (int64_t e = indptr[i]; e < indptr[i + 1]; e++) {
-                INDEX gene = indices[e];
-                int32_t column = sweep->gene_to_column[gene];
-                float value = data ? (float)data[e] : 1.0f;
-                if (sweep->in_library[gene]) total += value;
-                columns[found] = column;
-                values[found] = value;
-                found += column >= 0;
-            }
+            double total;
+            int64_t found = FUNCTION(aligned)(sweep, i, columns, values, slots, &total);
             if (sweep->encoding == LOG_NORMALIZE) {
                 float scale = total > 0 ? (float)(sweep->target_sum / total) : 0.0f;
                 for (int64_t e = 0; e < found; e++) values[e] = log1p_float(values[e] * scale);
@@ -850,10 +905,12 @@ TARGET static void FUNCTION(label)(sweep_t *sweep) {
                 for (int64_t e = 0; e < found; e++) values[e] = values[e] > 0 ? 1.0f : 0.0f;
             }
             LABEL_GATHER(columns, values, found, sweep->W, width, sweep->offset, row);
-            memcpy((float *)sweep->out + i * sweep->classes, row, sizeof(float) * sweep->classes);
+            if (sweep->out) memcpy((float *)sweep->out + i * kept, row, sizeof(float) * kept);
+            if (sweep->probability || sweep->votes) FUNCTION(vote)(sweep, row, i);
         }
     free(columns);
     free(values);
+    free(slots);
     free(row);
 }
 

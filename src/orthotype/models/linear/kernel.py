@@ -1,6 +1,6 @@
 """The native kernel, where it was built: the same sums as scipy's, several times faster.
 
-``ORTHOTYPE_KERNEL=scipy`` in the environment turns it off. :func:`orthotype.show_versions` says which is active.
+``ORTHOTYPE_KERNEL=scipy`` in the environment turns it off; :func:`orthotype.show_versions` says which is active.
 """
 
 import os
@@ -37,7 +37,11 @@ def describe() -> str:
     native = kernel()
     if native is not None:
         return f"native ({native.level()}, {available_threads()} threads)"
-    return "scipy (turned off by ORTHOTYPE_KERNEL)" if _module() is not None else "scipy (native kernel not built)"
+    return (
+        "scipy (turned off by ORTHOTYPE_KERNEL)"
+        if _module() is not None
+        else "scipy (native kernel not built)"
+    )
 
 
 def held(native: Any, X: Any) -> Any:

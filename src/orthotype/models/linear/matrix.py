@@ -12,8 +12,8 @@ from orthotype.models.linear.rows import BlockRows, Rows
 def as_rows(X: Any) -> Rows:
     """Return the rows of a sparse matrix or an array, ready for many passes.
 
-    Float64 data keeps its precision; everything else is computed in float32. Nothing is copied when the input is a
-    CSR matrix in canonical form, or a C-ordered array, of that precision.
+    Float64 data keeps its precision; everything else is computed in float32. Nothing is copied when the input
+    is a CSR matrix in canonical form, or a C-ordered array, of that precision.
 
     Raises
     ------
@@ -27,10 +27,11 @@ def as_rows(X: Any) -> Rows:
     dtype: Any = np.float64 if X.dtype == np.float64 else np.float32
     if not issparse(X):
         return BlockRows(np.ascontiguousarray(X, dtype=dtype))
-    matrix: Any = X if X.format == "csr" else X.tocsr()
-    check_csr(matrix)
+    matrix: Any = X
+    if matrix.format == "csr":
+        check_csr(matrix)
     native = kernel()
-    matrix = csr_array(matrix.astype(dtype, copy=False))
+    matrix = csr_array(matrix).astype(dtype, copy=False)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
         matrix.sum_duplicates()
@@ -49,8 +50,12 @@ def check_csr(X: Any) -> None:
     problems = Problems("the sparse matrix")
     stored = min(len(indices), len(X.data))
     if len(indptr) != n + 1 or indptr[0] != 0 or indptr[-1] > stored or (np.diff(indptr) < 0).any():
-        problems.add("indptr does not rise from 0 to the number of stored values", remedy="write the matrix again")
-    elif indptr[-1] > 0 and not (0 <= indices[: indptr[-1]].min() and indices[: indptr[-1]].max() < p):
+        problems.add(
+            "indptr does not rise from 0 to the number of stored values", remedy="write the matrix again"
+        )
+    elif indptr[-1] > 0:
         low, high = indices[: indptr[-1]].min(), indices[: indptr[-1]].max()
-        problems.add(f"column indices from {low} to {high}", expected=f"0 to {p - 1}", remedy="write it again")
+        if low < 0 or high >= p:
+            found = f"column indices from {low} to {high}"
+            problems.add(found, expected=f"0 to {p - 1}", remedy="write the matrix again")
     problems.raise_if_any()

@@ -81,7 +81,7 @@ class BlockRows:
         """Return ``X W + offset`` of all rows, or of the rows whose numbers are given."""
         W = np.ascontiguousarray(W, dtype=self.dtype)
         chosen = self._matrix if subset is None else self._matrix[subset]
-        return np.asarray(chosen @ W) + offset.astype(self.dtype)
+        return np.asarray(chosen @ W + offset.astype(self.dtype))
 
     def transposed(self, R: Float) -> Float64:
         """Return ``X.T @ R`` for an (n, K) matrix R, of shape (p, K)."""

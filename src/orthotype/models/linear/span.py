@@ -112,7 +112,7 @@ class _Solver:
     def __init__(self, G: Float64, offset: Float64, y: Integer, weights: Float64, alpha: float) -> None:
         self.G, self.offset, self.y, self.weights, self.alpha = G, offset, y, weights, alpha
         self.root = np.sqrt(weights)[:, None]
-        self.pairs: list[tuple[Float64, Float64, Float64, Float64, Float64, Float64, float]] = []
+        self.pairs: list[_Pair] = []
         self.passes = 0
 
     def point(self, C: Float64, b: Float64, GC: Float64) -> _Point:

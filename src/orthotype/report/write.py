@@ -1,0 +1,180 @@
+"""From plain tables to one HTML file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orthotype._files import written_whole
+from orthotype._keys import ASSIGNED, CONFIDENCE, LABEL, NO_AGREEMENT, RESERVED_LABELS, STATUS, UNKNOWN
+from orthotype.errors import Problems, listed
+from orthotype.metrics import Evaluation
+from orthotype.report.comparison import comparison
+from orthotype.report.coverage import gene_coverage
+from orthotype.report.genes import top_genes
+from orthotype.report.inputs import how_it_was_run, what_went_in
+from orthotype.report.outcome import confidence_plot, labels_given, status_shares, votes_line
+from orthotype.report.words import count, interval, percent, score
+
+NEEDED = (LABEL, CONFIDENCE, STATUS)
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    run: Mapping[str, Any],
+    card: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    coverage: Mapping[str, Any],
+    evaluation: Evaluation | None = None,
+    genes: pd.DataFrame | None = None,
+    force: bool = False,
+) -> Path:
+    """Write one HTML file that says what was labelled, how well, from which genes and how to repeat it.
+
+    The file needs no network and nothing beside it; it prints, and follows light and dark. A fact that is not
+    given is left out, never guessed.
+
+    Parameters
+    ----------
+    path
+        File to write, whole or not at all.
+    title
+        Heading of the page.
+    run
+        How it was run: ``command``, ``created``, ``seed``, ``versions``, ``parameters``, ``files``,
+        ``model_hash``, ``source`` and ``target`` (each with ``file``, ``species``, ``cells``, ``genes``,
+        ``counts``, ``labels``). Every key may be missing.
+    card
+        The card of the model; every key may be missing.
+    predictions
+        One row per cell: ``label``, ``confidence``, ``status``, and if known ``votes`` and the ``true``
+        label.
+    coverage
+        Gene coverage of ``source`` and ``target``, each as ``genes.Coverage.to_dict()``; the target may hold
+        ``model_genes`` with ``n``, ``n_missing`` and ``missing_top``.
+    evaluation
+        The labels against true ones, if there are any.
+    genes
+        ``class``, ``gene``, ``weight`` and if known ``source_mean`` and ``target_mean``, the encoded
+        expression.
+    force
+        Overwrite an existing file.
+
+    Returns
+    -------
+    pathlib.Path
+        Where the report is.
+
+    Raises
+    ------
+    InputError
+        If there are no cells or a column of ``predictions`` or ``genes`` is missing.
+    OutputError
+        If the place cannot be written, or holds a file and ``force`` is false.
+    """
+    _check(predictions, genes)
+    page = _page(
+        title=title,
+        lead=_lead(run, card, predictions, evaluation),
+        figures=_figures(predictions, evaluation),
+        went_in=what_went_in(run, card),
+        coverage=gene_coverage(coverage),
+        labels=labels_given(predictions, card),
+        has_truth="true" in predictions,
+        status=status_shares(predictions),
+        confidence=confidence_plot(predictions),
+        votes=votes_line(predictions, card),
+        evaluation=None if evaluation is None else comparison(evaluation),
+        genes=top_genes(genes),
+        run=how_it_was_run(run, card),
+    )
+    with written_whole(path, force=force) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return Path(path)
+
+
+def _page(**context: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("orthotype.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(**context)
+
+
+def _check(predictions: pd.DataFrame, genes: pd.DataFrame | None) -> None:
+    problems = Problems("the report")
+    if not len(predictions):
+        problems.add("predictions hold no cells", expected="at least one")
+    missing = [name for name in NEEDED if name not in predictions]
+    if missing:
+        problems.add(f"predictions lack {listed(missing)}", expected=f"the columns {listed(NEEDED)}")
+    if genes is not None:
+        lacking = [name for name in ("class", "gene", "weight") if name not in genes]
+        if lacking:
+            problems.add(f"genes lack {listed(lacking)}", expected="the columns 'class', 'gene', 'weight'")
+    problems.raise_if_any()
+
+
+def _lead(
+    run: Mapping[str, Any], card: Mapping[str, Any], predictions: pd.DataFrame, evaluation: Evaluation | None
+) -> list[str]:
+    """Say the answer in a few sentences."""
+    status = predictions[STATUS].astype(str)
+    cells, assigned = len(status), int((status == ASSIGNED).sum())
+    target = (run.get("target") or {}).get("species") or card.get("target_species") or ""
+    source = (run.get("source") or {}).get("species") or card.get("species") or ""
+    known = card.get("classes") or sorted(set(predictions[LABEL].astype(str)) - RESERVED_LABELS)
+    sentences = [
+        f"{count(assigned)} of {count(cells)} {target} cells got one of {len(known)} labels"
+        f"{f' learned from {source} cells' if source else ''}, with a mean confidence of "
+        f"{score(predictions.loc[(status == ASSIGNED).to_numpy(), CONFIDENCE].mean(), digits=2)}.".replace(
+            "  ", " "
+        )
+    ]
+    unknown, disagree = int((status == UNKNOWN).sum()), int((status == NO_AGREEMENT).sum())
+    if unknown or disagree:
+        sentences.append(
+            f"{count(unknown)} fit none of them, and on {count(disagree)} the fold models disagree."
+        )
+    if evaluation is not None:
+        row = evaluation.summary.set_index("metric").loc["accuracy"]
+        sentences.append(
+            f"Of the {count(row['cells'])} cells whose given label the model knows, "
+            f"{percent(row['value'])} got it ({evaluation.level:.0%} interval "
+            f"{percent(row['low'])} to {percent(row['high'])}).".replace("%  interval", "% interval")
+        )
+    return sentences
+
+
+def _figures(predictions: pd.DataFrame, evaluation: Evaluation | None) -> list[dict[str, str]]:
+    """Return the few numbers that stand at the top of the page."""
+    status = predictions[STATUS].astype(str)
+    assigned = (status == ASSIGNED).to_numpy()
+    figures = [
+        {
+            "value": percent(assigned.mean()),
+            "name": "of cells labelled",
+            "note": f"{count(len(status))} cells",
+        },
+        {
+            "value": score(predictions.loc[assigned, CONFIDENCE].mean(), digits=2),
+            "name": "mean confidence",
+            "note": "of labelled cells",
+        },
+    ]
+    if evaluation is not None:
+        rows = evaluation.summary.set_index("metric")
+        for metric, name in (("accuracy", "accuracy"), ("mean_recall", "mean recall")):
+            row = rows.loc[metric]
+            figures.append(
+                {"value": score(row["value"]), "name": name, "note": interval(row["low"], row["high"])}
+            )
+    return figures
