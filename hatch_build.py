@@ -1,8 +1,8 @@
 """Build the optional native kernel where a C compiler works; without one, everything runs through scipy.
 
 The kernel uses Python's stable ABI, so one file serves every version from 3.11 on. A wheel that contains it
-is tagged for its platform; without a compiler the wheel is pure Python. ``CC`` and ``CFLAGS`` are honoured, and
-``ORTHOTYPE_KERNEL=scipy`` leaves the kernel out.
+is tagged for its platform; without a compiler the wheel is pure Python. ``CC`` and ``CFLAGS`` are honoured,
+and ``ORTHOTYPE_KERNEL=scipy`` leaves the kernel out.
 """
 
 import os

@@ -81,5 +81,5 @@ def check_folder(path: str | Path, *, force: bool = False) -> Path:
         raise OutputError(
             f"{path} holds files already; nothing was overwritten; pass --force to replace them"
         )
-    check_output((path if path.is_dir() else path.parent) / ".orthotype-probe", force=True)
+    check_output(path / "x" if path.is_dir() else path, force=True)
     return path

@@ -55,12 +55,15 @@ class InputError(OrthotypeError, ValueError):
     Attributes
     ----------
     problems
-        Every problem that was found, in the order of the checks.
+        Every problem that was found, in the order of the checks; at least one.
+    subject
+        What was checked, as the message calls it; "" where the message names no one thing.
     """
 
-    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+    def __init__(self, message: str, problems: Sequence[Problem] = (), *, subject: str = "") -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
+        self.problems = tuple(problems) or (Problem(message),)
+        self.subject = subject
 
 
 class GeneError(InputError):
@@ -123,7 +126,7 @@ class Problems:
         else:
             lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.found, 1))
             message = f"{self.subject} has {len(self.found)} problems:\n{lines}"
-        raise kind(message, self.found)
+        raise kind(message, self.found, subject=self.subject)
 
 
 def listed(names: Iterable[object], *, most: int = 5) -> str:

@@ -15,7 +15,8 @@ def show_versions() -> dict[str, str]:
     Returns
     -------
     dict
-        Name to version; a package that is not installed says so. ``"kernel"`` is "native (...)" or "scipy (...)".
+        Name to version; a package that is not installed says so. ``"kernel"`` is "native (...)" or "scipy
+        (...)".
 
     Examples
     --------

@@ -90,6 +90,11 @@ def test_the_registry_as_a_table() -> None:
     json.dumps(table.to_dict("records"))
 
 
+def test_an_entry_as_json() -> None:
+    entry = json.loads(json.dumps(datasets.list()[0].to_dict()))
+    assert entry == json.loads(registry.REGISTRY.read_text(encoding="utf-8"))["datasets"][0]
+
+
 def test_published_addresses_are_those_of_the_content() -> None:
     """A package index files each archive under a digest of its own, so the address cannot drift unseen."""
     for dataset in datasets.list():
@@ -192,3 +197,14 @@ def test_the_notice_names_every_source() -> None:
         for needed in (dataset.file_name, dataset.doi, dataset.accession, dataset.url.rsplit("/", 1)[-1]):
             assert needed in notice
     assert "Copyright (c) 2021 Cynthia" in notice
+
+
+def test_the_page_lists_what_the_registry_lists() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `") and " x " in row}
+    assert list(rows) == [dataset.name for dataset in datasets.list()]
+    for dataset in datasets.list():
+        row = rows[dataset.name]
+        size = f"{dataset.size / 1e6:.0f} MB" if dataset.kind == "download" else "bundled"
+        for needed in (f"{dataset.cells:,} x {dataset.genes:,}", dataset.technology, dataset.species, size):
+            assert needed in row

@@ -5,10 +5,12 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData, read_h5ad
+from anndata import AnnData, OldFormatWarning, read_h5ad
+from anndata.io import read_elem
 from scipy import sparse
 
 from orthotype.datasets import convert, registry
@@ -106,20 +108,30 @@ def test_tabula_sapiens_keeps_ensembl_ids(tmp_path: Path) -> None:
     assert list(read_h5ad(tmp_path / "out.h5ad").var) == ["ensembl_id"]
 
 
-@pytest.mark.parametrize("value", [0.5, -1.0, np.nan, 3e9])
+@pytest.mark.parametrize("value", [0.5, 1.5, -1.0, np.nan, 3e9])
 def test_values_that_are_no_counts_are_refused(value: float) -> None:
     matrix = sparse.csr_matrix(np.array([[1.0, value], [2.0, 3.0]]))
     with pytest.raises(InputError, match="does not hold raw counts"):
         convert.whole_counts(matrix, "toy")
 
 
-def test_stored_zeros_go_and_columns_are_sorted() -> None:
-    matrix = sparse.csr_matrix(
-        (np.array([2.0, 0.0, 1.0]), np.array([2, 1, 0]), np.array([0, 3])), shape=(1, 3)
-    )
+def test_the_matrix_is_canonical_and_the_source_untouched() -> None:
+    values, columns = np.array([2.0, 0.0, 1.0, 3.0]), np.array([2, 1, 0, 2])
+    matrix = sparse.csr_matrix((values, columns, np.array([0, 4])), shape=(1, 3))
     counts = convert.whole_counts(matrix, "toy")
-    assert (list(counts.indices), list(counts.data)) == ([0, 2], [1, 2])
-    assert matrix.nnz == 3
+    assert (list(counts.indices), list(counts.data)) == ([0, 2], [1, 5])
+    assert matrix.nnz == 4
+
+
+def test_files_of_the_old_format_are_read_without_a_warning(tmp_path: Path) -> None:
+    table = source("lca-lung-subset")
+    table.obs["depth"] = 1.0
+    table.write_h5ad(tmp_path / "old.h5ad")
+    with h5py.File(tmp_path / "old.h5ad", "r+") as file:
+        file["obs/depth"].attrs.clear()
+    with h5py.File(tmp_path / "old.h5ad") as file, pytest.warns(OldFormatWarning):
+        read_elem(file["obs"])
+    assert convert.counts_and_names(tmp_path / "old.h5ad").shape == (CELLS, GENES)
 
 
 def test_another_shape_is_refused(tmp_path: Path) -> None:

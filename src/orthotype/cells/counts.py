@@ -152,24 +152,35 @@ def find_counts(adata: "AnnData", *, layer: str | None = None, subject: str = "t
     elif not matrices:
         problems.add("X, raw and layers are all empty", expected="a matrix of counts")
     problems.raise_if_any()
-    passed_over: list[str] = []
-    for facts in _ranked([_facts(adata, where, matrix) for where, matrix in matrices.items()]):
+    return _best(adata, matrices, problems)
+
+
+def _best(adata: "AnnData", matrices: dict[str, Any], problems: Problems) -> Counts:
+    """Return the best of some matrices, or raise what is wrong with all of them."""
+    described = [_facts(adata, where, matrix) for where, matrix in matrices.items()]
+    remarks = [f"{facts.where} cannot be used: {facts.evidence}" for facts in described if not facts.usable]
+    for facts in _ranked(described):
         matrix = row_readable(matrices[facts.where])
         scan = scan_values(matrix)
-        problem = scan.problem(facts.where, scale=facts.scale, names=adata.obs_names)
-        if problem is None:
+        found = scan.problems(facts.where, scale=facts.scale, names=adata.obs_names)
+        if not found:
             break
-        problems.extend([problem])
-        passed_over.append(f"{facts.where} was passed over: {problem.found}")
+        problems.extend(found)
+        if facts.usable:
+            remarks.append(f"{facts.where} was passed over: {found[0].found}")
     else:
         problems.raise_if_any()
+    scale = "counts" if facts.scale == "binary" else facts.scale
+    if scale == "counts" and scan.fractional.any():
+        scale = "linear"
+        remarks.append(f"{int(scan.fractional.sum()):,} cells hold fractions too")
     return Counts(
         where=facts.where,
-        scale="counts" if facts.scale == "binary" else cast("Scale", facts.scale),
+        scale=cast("Scale", scale),
         base=facts.base,
         matrix=matrix,
         var_names=(adata.raw if facts.where == "raw" else adata).var_names,
-        evidence="; ".join([facts.evidence, *passed_over]),
+        evidence="; ".join([facts.evidence, *remarks]),
         empty_cells=np.flatnonzero(scan.empty),
     )
 

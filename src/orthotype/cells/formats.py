@@ -109,7 +109,7 @@ def _clear_errors(path: Path, expected: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, RuntimeError) as error:
         sizes = re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", str(error))
         if sizes:
             found = f"is truncated: {int(sizes[1]):,} of {int(sizes[2]):,} bytes are there"

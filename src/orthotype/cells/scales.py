@@ -64,10 +64,11 @@ def judge_scale(
         return ScaleEvidence("scaled", None, f"there are negative values, down to {values.min():.3g}")
     if not values.any():
         return ScaleEvidence("empty", None, "all values are zero")
-    if is_whole(values).all():
+    whole = _whole_cells(sample)
+    if whole > 0.5:
         if values.max() <= 1:
             return ScaleEvidence("binary", None, "there are only zeros and ones")
-        return ScaleEvidence("counts", None, "all values are whole numbers")
+        return ScaleEvidence("counts", None, f"{'all' if whole == 1 else 'most'} values are whole numbers")
     largest = float(values.max())
     return (
         _by_lattice(sample)
@@ -80,7 +81,15 @@ def is_whole(values: NDArray[np.number], *, tolerance: float = 1e-3) -> NDArray[
     """Return which values are whole numbers, but for rounding."""
     if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
         return np.ones(values.shape, dtype=bool)
-    return np.asarray(np.abs(values - np.rint(values)) <= tolerance)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(values - np.rint(values)) <= tolerance)
+
+
+def _whole_cells(sample: sp.csr_array) -> float:
+    """Return the share of cells, of those with any value, that hold only whole numbers."""
+    fractions = np.concatenate([[0], np.cumsum(~is_whole(sample.data))])
+    filled = np.diff(sample.indptr) > 0
+    return float(np.mean(np.diff(fractions[sample.indptr])[filled] == 0))
 
 
 def _by_lattice(sample: sp.csr_array) -> ScaleEvidence | None:

@@ -9,10 +9,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.rows import stored_blocks
-from orthotype.cells.scales import is_whole
+from orthotype.cells.scales import ScaleEvidence, is_whole, judge_scale
 from orthotype.errors import Problem, listed
 
 SCAN_SIZE: Final = 4096
+SAMPLE_BLOCKS: Final = 8
+SAMPLE_CELLS: Final = 64
 MASKS: Final = ("not_finite", "negative", "fractional", "large_whole", "empty")
 REMEDY: Final = (
     "put counts or log-normalised values into X, raw or a layer, "
@@ -35,6 +37,8 @@ class Scan:
         Cells in which nothing was counted.
     lowest
         The lowest value.
+    fractions
+        What a sample of the fractional cells was judged to hold; None if there are none.
     """
 
     not_finite: NDArray[np.bool_]
@@ -43,9 +47,10 @@ class Scan:
     large_whole: NDArray[np.bool_]
     empty: NDArray[np.bool_]
     lowest: float
+    fractions: ScaleEvidence | None
 
-    def problem(self, where: str, *, scale: str, names: Sequence[str]) -> Problem | None:
-        """Return why a matrix cannot be used, or None.
+    def problems(self, where: str, *, scale: str, names: Sequence[str]) -> list[Problem]:
+        """Return everything for which a matrix cannot be used; nothing if it can.
 
         Parameters
         ----------
@@ -56,32 +61,43 @@ class Scan:
         names
             Names of the cells, for examples.
         """
+        found = []
         if self.not_finite.any():
-            return Problem(
-                f"{where} holds NaN or infinite values in {_cells(self.not_finite, names)}",
-                "finite numbers",
-                "remove these cells or set missing values to 0",
+            found.append(
+                Problem(
+                    f"{where} holds NaN or infinite values in {_cells(self.not_finite, names)}",
+                    "finite numbers",
+                    "remove these cells or set missing values to 0",
+                )
             )
         if self.negative.any():
-            return Problem(
-                f"{where} looks scaled (z-scores or residuals): it holds negative values, down to "
-                f"{self.lowest:.3g}, in {_cells(self.negative, names)}",
-                "counts or log-normalised values, which are never negative",
-                REMEDY,
+            found.append(
+                Problem(
+                    f"{where} looks scaled (z-scores or residuals): it holds negative values, down to "
+                    f"{self.lowest:.3g}, in {_cells(self.negative, names)}",
+                    "counts or log-normalised values, which are never negative",
+                    REMEDY,
+                )
             )
         if self.empty.all():
-            return Problem(f"all values of {where} are zero", "counts", REMEDY)
-        odd = self.fractional if scale in ("counts", "binary") else self.large_whole
-        if scale in ("counts", "binary", "log1p") and odd.any():
-            kinds = (
-                ("fractions", "whole counts") if odd is self.fractional else ("whole counts", "logarithms")
-            )
-            return Problem(
-                f"{where} mixes scales: {_cells(odd, names)} hold {kinds[0]}, others hold {kinds[1]}",
+            found.append(Problem(f"all values of {where} are zero", "counts", REMEDY))
+        return found or self._mixture(where, scale, names)
+
+    def _mixture(self, where: str, scale: str, names: Sequence[str]) -> list[Problem]:
+        """Return a problem if some cells are on another scale than most."""
+        if scale in ("counts", "binary") and self.fractions and self.fractions.scale == "log1p":
+            odd, theirs, usual = self.fractional, "logarithms", "whole counts"
+        elif scale == "log1p" and self.large_whole.any():
+            odd, theirs, usual = self.large_whole, "whole counts", "logarithms"
+        else:
+            return []
+        return [
+            Problem(
+                f"{where} mixes scales: {_cells(odd, names)} hold {theirs}, others hold {usual}",
                 "all cells on one scale",
                 "data sets were joined after normalising one of them: join their counts instead",
             )
-        return None
+        ]
 
 
 def scan_values(matrix: Any) -> Scan:
@@ -95,12 +111,16 @@ def scan_values(matrix: Any) -> Scan:
     n_cells = int(matrix.shape[0])
     masks = {name: np.zeros(n_cells, dtype=bool) for name in MASKS}
     lowest = 0.0
+    samples: list[sp.csr_array] = []
     for rows, block in stored_blocks(matrix, SCAN_SIZE):
         for name, mask in _block_masks(block).items():
             masks[name][rows] = mask
         if masks["negative"][rows].any():
             lowest = min(lowest, float(np.nanmin(block.data)))
-    return Scan(lowest=lowest, **masks)
+        if len(samples) < SAMPLE_BLOCKS and masks["fractional"][rows].any():
+            samples.append(block[np.flatnonzero(masks["fractional"][rows])[:SAMPLE_CELLS]])
+    fractions = judge_scale(sp.vstack(samples, format="csr")) if samples else None
+    return Scan(lowest=lowest, fractions=fractions, **masks)
 
 
 def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:

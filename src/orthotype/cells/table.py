@@ -1,5 +1,7 @@
 """Cells ready for work: linear values by rows, genes identified, species known, problems raised at once."""
 
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from orthotype.cells.counts import Counts, find_counts
 from orthotype.cells.rows import Rows
-from orthotype.errors import GeneError, InputError, Problems, listed, nearest
+from orthotype.errors import GeneError, InputError, OrthotypeWarning, Problems, listed, nearest
 from orthotype.genes.identify import GeneIdentity, identify
 from orthotype.genes.species import resolve_species
 
@@ -100,7 +102,8 @@ def open_cells(
     Raises
     ------
     InputError
-        With every problem: no usable matrix, cells without counts, species unknown or contradicted.
+        With every problem: no usable matrix, cells without counts, species unknown or contradicted, names
+        that are no genes of the species.
     """
     problems = Problems(subject) if problems is None else problems
     counts: Counts | None = None
@@ -141,6 +144,8 @@ def _identify(
         problems.extend(error.problems)
     genes = identify(names.tolist(), species=given)
     likely = genes.likely_species
+    if not len(names):
+        return genes, given or ""
     if given is None:
         if likely is None and species is None:
             problems.add(
@@ -156,7 +161,25 @@ def _identify(
             f"({scores[likely]:.0%} of them known in {likely}, {scores.get(given, 0.0):.0%} in {given})",
             remedy=f"name the species {likely}, or check that this is the right file",
         )
+    elif not any(genes.ids):
+        problems.add(
+            f"none of the {len(names):,} gene names is a gene of {given} ({listed(names)})",
+            expected=f"gene symbols or Ensembl ids of {given}",
+            remedy="put them into var_names",
+        )
     return genes, given
+
+
+def warn_of_repeated(genes: GeneIdentity, subject: str) -> None:
+    """Warn of gene names that several rows have: such rows are summed, as the record says, too."""
+    repeated = {name: rows for name, rows in Counter(genes.names.tolist()).items() if rows > 1}
+    if repeated:
+        warnings.warn(
+            f"{subject}: {len(repeated):,} gene names are not unique, {sum(repeated.values()):,} rows have "
+            f"them ({listed(repeated)}); the rows of each gene are summed",
+            OrthotypeWarning,
+            stacklevel=4,
+        )
 
 
 def _gene_totals(rows: Rows) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ Genes are named by symbol, with the ids beside them in ``var["gene_ids"]``; feat
 expression, such as antibodies, are left out.
 """
 
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -130,7 +131,9 @@ def _read_matrix(path: Path) -> sp.coo_matrix:
     from scipy.io import mmread
 
     try:
-        return sp.coo_matrix(mmread(path))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*default value for `spmatrix`")
+            return sp.coo_matrix(mmread(path))
     except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
         raise InputError(
             f"{path} is damaged or no Matrix Market file ({error}); copy or download it again"

@@ -1,14 +1,16 @@
 """Talking to the terminal: results to stdout, everything else to stderr, errors in one voice."""
 
 import json
+import math
 import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from orthotype.errors import OrthotypeError, OrthotypeWarning
+from orthotype.errors import InputError, OrthotypeError, OrthotypeWarning, Problems
 
 
 def say(text: str = "") -> None:
@@ -32,7 +34,10 @@ def say_json(value: Any) -> None:
 
 
 def table(rows: Iterable[Sequence[Any]], *, header: Sequence[str]) -> str:
-    """Lay out rows in columns as wide as they need: text to the left, numbers to the right."""
+    """Lay out rows in columns as wide as they need: text to the left, numbers to the right.
+
+    What is not known, None or NaN, stays empty.
+    """
     cells = [[_text(value) for value in row] for row in rows]
     numeric = [
         bool(cells) and all(_is_number(value) for value in column) for column in zip(*cells, strict=True)
@@ -50,7 +55,7 @@ def table(rows: Iterable[Sequence[Any]], *, header: Sequence[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
         return f"{value:.3f}"
@@ -75,21 +80,42 @@ def progress(text: str) -> Iterator[None]:
 
 @contextmanager
 def one_voice() -> Iterator[None]:
-    """Turn orthotype's errors into one message and exit code 1, its warnings into notes on stderr."""
+    """Turn errors into one message and exit code 1, orthotype's warnings into notes on stderr.
+
+    What the libraries underneath warn of is shown only where Python was asked to (``-W``, PYTHONWARNINGS).
+    """
     with warnings.catch_warnings():
         shown = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, OrthotypeWarning):
                 note(f"note: {message}")
             else:
-                shown(message, category, *where)
+                shown(message, category, *where, **more)
 
         warnings.showwarning = show
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        warnings.simplefilter("always", OrthotypeWarning)
         try:
             yield
         except OrthotypeError as error:
             note(f"error: {error}")
             raise SystemExit(1) from None
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            note(f"error: {place}{error.strerror or error}; check the file and its permissions")
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def naming(files: Mapping[str, Path | None]) -> Iterator[None]:
+    """Let errors about "the source" or "the target" name the file that was typed."""
+    try:
+        yield
+    except InputError as error:
+        if error.subject not in files:
+            raise
+        problems = Problems(str(files[error.subject]))
+        problems.extend(error.problems)
+        problems.raise_if_any(type(error))

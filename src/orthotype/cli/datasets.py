@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orthotype.cli.console import note, say, say_json, table
+from orthotype.cli.console import note, progress, say, say_json, table
 from orthotype.cli.options import Json
 
 app = typer.Typer(help="List, fetch and find data sets.", no_args_is_help=True, rich_markup_mode=None)
@@ -21,22 +21,27 @@ def list_datasets(json: Json = False) -> None:
     if json:
         say_json([entry.to_dict() for entry in known])
         return
-    rows = [(d.name, d.species, d.tissue, d.cells, d.genes, d.kind, d.citation) for d in known]
-    say(table(rows, header=("name", "species", "tissue", "cells", "genes", "where", "citation")))
+    rows = [(d.name, d.species, d.tissue, d.cells, d.genes, d.labels, d.donors, d.kind) for d in known]
+    say(table(rows, header=("name", "species", "tissue", "cells", "genes", "labels", "donors", "where")))
+    note("what to cite, licences, checksums: orthotype datasets list --json")
 
 
 @app.command("get")
 def get(name: Name) -> None:
-    """Fetch a data set into the cache, check it, and print its path."""
+    """Fetch a data set, check it, and print where it is."""
     from orthotype import datasets
 
-    note(f"ready: {name}")
-    say(str(datasets.path(name)))
+    with progress(f"fetching {name}"):
+        place = datasets.path(name)
+    say(str(place))
+    note(f"{name} is ready")
 
 
 @app.command("path")
 def path(name: Name) -> None:
-    """Print the path of a data set on this machine, fetching it first if need be."""
+    """Print where a data set is, fetching it first if need be."""
     from orthotype import datasets
 
-    say(str(datasets.path(name)))
+    with progress(f"fetching {name}"):
+        place = datasets.path(name)
+    say(str(place))

@@ -16,7 +16,11 @@ def demo(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Train on bundled mouse pancreas, label bundled human pancreas, compare, write a report."""
+    """Train on mouse pancreas, label human pancreas, write a report.
+
+    Both data sets are bundled. Writes a folder with the report, the annotated cells, the model and tables of
+    how right the labels are; no human label is used but to score.
+    """
     from orthotype import datasets
     from orthotype._files import check_folder
     from orthotype.transfer import LabelTransfer
@@ -33,9 +37,9 @@ def demo(
         found = write_folder(output, model=model, annotated=annotated, force=force)
     if json:
         say_json(found.to_dict())
-        return
-    say(summary(model.card, found))
-    note(f"wrote {output}{'/'}; open {output / 'report.html'}")
+    else:
+        say(summary(model.card, found))
+    note(f"wrote the folder {output}; open {output / 'report.html'}")
 
 
 def write_folder(output: Path, *, model: Any, annotated: Any, force: bool) -> Any:
@@ -84,7 +88,7 @@ def summary(card: dict[str, Any], found: Any) -> str:
         f"  held-out      accuracy {card['held_out']['accuracy']:.3f} on mouse cells not trained on",
         f"  labelled      {found.n_cells:,} human cells",
         f"  accuracy      {scored('accuracy')}",
-        f"  mean recall   {scored('mean_recall')}, over the {len(found.shared)} classes that both species have",
+        f"  mean recall   {scored('mean_recall')}, over the {len(found.shared)} classes of both species",
     ]
     if found.target_only:
         cells = int(found.target_only_calls["cells"].sum())

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from orthotype._keys import KEY
-from orthotype.cli.console import progress, say, say_json, table
+from orthotype.cli.console import say, say_json, table
+from orthotype.cli.inputs import opened
 from orthotype.cli.options import CellsFile, Groups, Json, Key
 
 
@@ -16,12 +17,13 @@ def evaluate(
     key: Key = KEY,
     json: Json = False,
 ) -> None:
-    """Score annotated cells against labels that they have: overall, per class, with 95 % intervals."""
-    from orthotype.cells.read import read
+    """Score annotated cells against labels that they have.
+
+    Overall and for each class, with 95 % intervals; classes that only one side has are shown apart.
+    """
     from orthotype.transfer.annotated import evaluate_annotation
 
-    with progress(f"reading {annotated}"):
-        cells = read(annotated)
+    cells = opened(annotated)
     found = evaluate_annotation(cells, labels=labels, groups=groups, key_added=key, subject=str(annotated))
     if json:
         say_json(found.to_dict())

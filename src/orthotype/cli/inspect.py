@@ -5,7 +5,10 @@ from orthotype.cli.options import CellsFile, Json
 
 
 def inspect(file: CellsFile, json: Json = False) -> None:
-    """Show genes, species, counts, label and batch columns, and gene coverage of a file."""
+    """Show what a file holds: genes, species, counts, labels, batches.
+
+    Also how many of its genes have orthologs, and every problem that would stop training or annotation.
+    """
     from orthotype.cells.inspect import inspect as inspect_cells
 
     with progress(f"reading {file}"):

@@ -1,5 +1,6 @@
-"""Options that several commands share, spelled and explained once."""
+"""Options that several commands share, spelled and explained once; the words that options take."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,3 +23,33 @@ CellsFile = Annotated[
     Path,
     typer.Argument(help="Cells: .h5ad, .zarr, 10x .h5, a 10x mtx folder, or a csv/tsv table (also .gz)."),
 ]
+
+
+class Encoder(StrEnum):
+    """How counts become model input."""
+
+    LOG_NORMALIZE = "log_normalize"
+    BINARIZE = "binarize"
+
+
+class Policy(StrEnum):
+    """Which orthologs become features."""
+
+    ONE2ONE = "one2one"
+    GROUPS = "groups"
+    BEST = "best"
+    FIRST = "first"
+
+
+class Alignment(StrEnum):
+    """Whether the species shift is taken off."""
+
+    NONE = "none"
+    SHIFT = "shift"
+
+
+class Unknown(StrEnum):
+    """Whether cells that look like no class are called unknown."""
+
+    NONE = "none"
+    SIMILARITY = "similarity"

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from orthotype._keys import KEY
+from orthotype.cli import outputs
 from orthotype.cli.console import note, progress
+from orthotype.cli.inputs import opened
 from orthotype.cli.options import CellsFile, Force, Groups, Key
 
 
@@ -20,14 +22,15 @@ def report(
     key: Key = KEY,
     force: Force = False,
 ) -> None:
-    """Write one HTML file that shows labels, confidence, gene coverage, top genes and how it was run."""
-    from orthotype._files import check_output
-    from orthotype.cells.read import read
+    """Write an annotation as one HTML file, to open in any browser.
+
+    It shows labels, confidence, gene coverage, top genes and how it was run; with --labels also how right the
+    labels are.
+    """
     from orthotype.report import report_annotation
 
-    check_output(output, force=force)
-    with progress(f"reading {annotated}"):
-        cells = read(annotated)
+    outputs.ready(output, outputs.PAGE, force=force)
+    cells = opened(annotated)
     with progress("writing the report"):
         report_annotation(
             output, cells, labels=labels, groups=groups, key_added=key, subject=str(annotated), force=force

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from orthotype.cli.console import note, progress, say, say_json, table
-from orthotype.cli.options import CellsFile, Force, Json, Layer, Species
+from orthotype.cli import outputs
+from orthotype.cli.console import naming, note, progress, say, say_json, table
+from orthotype.cli.inputs import opened
+from orthotype.cli.options import CellsFile, Encoder, Force, Json, Layer, Policy, Species
 
 
 def train(
@@ -26,11 +28,15 @@ def train(
         str | None,
         typer.Option("--target-species", help="Species of the target, or the one the model is for."),
     ] = None,
-    policy: Annotated[str, typer.Option("--policy", help="Which orthologs become features.")] = "one2one",
+    policy: Annotated[
+        Policy, typer.Option("--policy", help="Which orthologs become features: see docs/orthologs.md.")
+    ] = Policy.ONE2ONE,
     orthologs: Annotated[
         Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
     ] = None,
-    encoder: Annotated[str, typer.Option("--encoder", help="log_normalize or binarize.")] = "log_normalize",
+    encoder: Annotated[
+        Encoder, typer.Option("--encoder", help="How counts become model input.")
+    ] = Encoder.LOG_NORMALIZE,
     n_top_genes: Annotated[
         int, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")
     ] = 2000,
@@ -42,16 +48,15 @@ def train(
     force: Force = False,
 ) -> None:
     """Train a model on labelled cells and write it as one file."""
-    from orthotype._files import check_output
-    from orthotype.cells.read import read
     from orthotype.transfer import LabelTransfer
 
-    check_output(output, force=force)
-    with progress(f"reading {source}"):
-        cells = read(source)
-        others = None if target is None else read(target)
-    model = LabelTransfer(encoder=encoder, policy=policy, n_top_genes=n_top_genes, random_state=seed)
-    with progress(f"training on {cells.n_obs:,} cells"):
+    outputs.ready(output, outputs.MODEL, force=force)
+    cells = opened(source)
+    others = None if target is None else opened(target)
+    model = LabelTransfer(
+        encoder=encoder.value, policy=policy.value, n_top_genes=n_top_genes, random_state=seed
+    )
+    with progress(f"training on {cells.n_obs:,} cells"), naming({"the source": source, "the target": target}):
         model.fit(
             cells,
             labels=labels,
@@ -66,17 +71,20 @@ def train(
     model.save(output, force=force)
     if json:
         say_json(model.card)
-        return
-    say(summary(model.card))
+    else:
+        say(summary(model.card))
     note(f"wrote {output}")
 
 
 def summary(card: dict[str, Any]) -> str:
     """Say in a few lines what a model is and how good it is on held-out cells."""
     held_out = card["held_out"]
+    left_out = f" ({card['n_unlabelled']:,} without a label left out)" if card["n_unlabelled"] else ""
     lines = [
-        f"{card['species']} model of {len(card['classes'])} classes, trained on {card['n_cells']:,} cells, "
-        f"{card['n_selected']:,} genes of {card['n_features']:,} with orthologs in {card['target_species']}",
+        f"{card['species']} model of {len(card['classes'])} classes, trained on {card['n_cells']:,} cells"
+        f"{left_out}",
+        f"{card['n_selected']:,} variable genes of {card['n_features']:,} with orthologs in "
+        f"{card['target_species']}",
         f"held-out cells: accuracy {held_out['accuracy']:.3f}, mean recall {held_out['mean_recall']:.3f}, "
         f"macro F1 {held_out['macro_f1']:.3f}",
         "",
@@ -87,7 +95,7 @@ def summary(card: dict[str, Any]) -> str:
                     card["class_ontology_term_ids"].get(name, ""),
                     card["cells_per_class"][name],
                     held_out["recall"][name],
-                    ", ".join(gene["gene"] for gene in card["top_genes"][name][:5]),
+                    ", ".join(present_genes(card, name)[:5]),
                 )
                 for name in card["classes"]
             ],
@@ -95,3 +103,8 @@ def summary(card: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def present_genes(card: dict[str, Any], name: str) -> list[str]:
+    """Return the genes whose presence, not whose absence, speaks for a class, best first."""
+    return [gene["gene"] for gene in card["top_genes"][name] if gene["weight"] > 0]

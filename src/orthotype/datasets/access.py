@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orthotype.datasets import cache, convert, download
 from orthotype.datasets.registry import Dataset, find, records
 
 if TYPE_CHECKING:
@@ -62,6 +61,8 @@ def path(name: str, *, base_url: str | None = None) -> Path:
     dataset = find(name)
     if dataset.kind == "bundled":
         return BUNDLED / dataset.file_name
+    from orthotype.datasets import cache, convert, download
+
     target = cache.folder() / convert.h5ad_name(dataset)
     if not target.exists():
         with cache.locked() as folder:

@@ -49,10 +49,10 @@ def fetch(dataset: Dataset, cache: Path, *, base_url: str | None = None) -> Path
         with _quiet(pooch.get_logger()):
             pooch.retrieve(url, f"sha256:{dataset.sha256}", target.name, cache, downloader=downloader)
     except RequestException as error:
-        found = f"{_reason(error)}{downloader.kept()}"
-        raise DownloadError(f"{found}; {_remedy(dataset, url, target)}") from error
+        found = f"{url}: {_reason(error)}{downloader.kept()}"
+        raise DownloadError(f"{found}; {_remedy(dataset, target)}") from error
     except DownloadError as error:
-        raise DownloadError(f"{error}; {_remedy(dataset, url, target)}") from error
+        raise DownloadError(f"{url}: {error}; {_remedy(dataset, target)}") from error
     except OSError as error:
         raise OutputError(
             f"cannot write {target} ({error.strerror or error}); make room there, or name another folder "
@@ -89,10 +89,10 @@ def _reason(error: "RequestException") -> str:
     return next((text for kind, text in reasons.items() if isinstance(error, kind)), str(error))
 
 
-def _remedy(dataset: Dataset, url: str, target: Path) -> str:
+def _remedy(dataset: Dataset, target: Path) -> str:
     """Say what to do when a download does not work."""
     return (
         f"{dataset.name} could not be downloaded; try again, name a mirror in {MIRROR}, or put the file in "
-        f"place by hand:\n  from    {url}\n  to      {target}\n"
+        f"place by hand:\n  from    {dataset.url}\n  to      {target}\n"
         f"  sha256  {dataset.sha256} ({dataset.size:,} bytes)"
     )

@@ -1,7 +1,7 @@
 """What data sets there are: names, provenance and checksums, as ``registry.json`` lists them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -62,6 +62,10 @@ class Dataset:
     def file_name(self) -> str:
         """Name of the file that has the checksum."""
         return f"{self.name}.h5ad" if self.kind == "bundled" else self.url.rsplit("/", 1)[-1]
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the entry as it stands in the registry, ready for JSON."""
+        return asdict(self)
 
 
 @cache

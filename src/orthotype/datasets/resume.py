@@ -3,7 +3,7 @@
 What has arrived lies in ``<file>.part`` beside the final place, with the server's name for that version of
 the file (a strong ETag, or its date) in ``<file>.part.version``. The next attempt asks for the rest only, and
 only of the same version. A server that knows no ranges, or has another version by now, sends the whole file.
-If pieces of two versions were joined nevertheless, the checksum tells, and the file is fetched once more.
+Where pieces that do not fit were joined nevertheless, the checksum tells, and all is fetched once more.
 """
 
 import hashlib
@@ -104,7 +104,7 @@ class ResumingDownloader:
         start = self._have()
         headers = {"Accept-Encoding": "identity", **self._range(start)}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            if start and (response.status_code == 416 or _starts_elsewhere(response, start)):
+            if start and response.status_code == 416:
                 self._discard()
                 return
             response.raise_for_status()
@@ -136,12 +136,6 @@ def _version(response: "Response") -> str:
     if etag and not etag.startswith("W/"):
         return etag
     return response.headers.get("Last-Modified", "")
-
-
-def _starts_elsewhere(response: "Response", start: int) -> bool:
-    """Tell whether a partial answer does not begin at the first missing byte."""
-    span = response.headers.get("Content-Range", "")
-    return response.status_code == 206 and not span.startswith(f"bytes {start}-")
 
 
 @contextmanager

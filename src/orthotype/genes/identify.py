@@ -136,6 +136,14 @@ def identify(names: Iterable[object], *, species: str | Species | None = None) -
     return GeneIdentity(given, kind, chosen, likely, scores, _objects(ids), _objects(how))
 
 
+def genes_named(names: Iterable[str], species: Species) -> list[str]:
+    """Return the gene that each name of a table means by itself, "" if none."""
+    names = list(names)
+    reader = _Reader(gene_table(species.name), [])
+    meant = {name: reader.alone(name) for name in dict.fromkeys(names)}
+    return [meant[name] for name in names]
+
+
 def _objects(values: list[str]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
@@ -196,6 +204,11 @@ class _Reader:
             self.taken = set(self.ids)
         return self.ids, self.how
 
+    def alone(self, name: str) -> str:
+        """Return the gene that one name means by itself, "" if none."""
+        steps = (self._current, self._prefixed, self._old, self._proposed)
+        return next((gene for step in steps if (gene := step(name)[0])), "")
+
     def _current(self, name: str) -> tuple[str, str]:
         if name in self.table.by_symbol:
             return self.table.by_symbol[name], "symbol"
@@ -228,13 +241,16 @@ class _Reader:
             return ("", UNMAPPED) if gene in self.taken else (gene, "previous")
         if gene := self._previous(self._rewritten_old.get(plain, "")):
             return ("", UNMAPPED) if gene in self.taken else (gene, "mangled")
-        genes: set[str] = set()
-        for symbol in genes_of_date(plain):
-            spellings = (symbol, symbol.capitalize())
-            hits = (self._current(word)[0] or self._previous(word) for word in spellings)
-            genes.add(next(filter(None, hits), ""))
-        free = [gene for gene in genes if gene and gene not in self.taken]
-        return (free[0], "date") if len(free) == 1 else ("", UNMAPPED)
+        return self._dated(plain), "date"
+
+    def _dated(self, name: str) -> str:
+        """Return the one gene that a spreadsheet can have turned into this date; an alias counts least."""
+        symbols = genes_of_date(name)
+        spellings = [word for symbol in symbols for word in (symbol, symbol.capitalize())]
+        genes = {self._current(word)[0] or self._previous(word) for word in spellings} - {""}
+        genes = genes or {gene for word in spellings if (gene := self.table.older.get(word, ("", ""))[0])}
+        free = [gene for gene in genes if gene not in self.taken]
+        return free[0] if len(free) == 1 else ""
 
     def _proposed(self, name: str) -> tuple[str, str]:
         """Find what a name may well mean, if no other row is that gene."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orthotype.errors import GeneError, listed
 from orthotype.genes.clean import id_in
 from orthotype.genes.columns import Side, find_sides, find_type
-from orthotype.genes.identify import identify
+from orthotype.genes.identify import genes_named
 from orthotype.genes.species import Species, known_species
 from orthotype.genes.tables import Pairs
 
@@ -173,7 +173,7 @@ def _keys(frame: "pd.DataFrame", side: Side, name: str) -> tuple[list[str], set[
     _refuse_other_species(values[0], side, name)
     if not side.species.has_table:
         return [next((id_in(v) or v for v in row if v), "") for row in zip(*values, strict=True)], set()
-    read = [identify(column, species=side.species).ids.tolist() for column in values]
+    read = [genes_named(column, side.species) for column in values]
     keys, lost = [], set()
     for cells, ids in zip(zip(*values, strict=True), zip(*read, strict=True), strict=True):
         given, gene = next(filter(None, cells), ""), next(filter(None, ids), "")

@@ -161,5 +161,5 @@ def checked_confidence(confidence: npt.ArrayLike, n_cells: int) -> Floats:
 
 def bin_of(confidence: Floats, n_bins: int) -> npt.NDArray[np.intp]:
     """Return the bin of each confidence; an edge belongs to the bin above, 1 to the last."""
-    edges = np.linspace(0, 1, n_bins + 1)[1:-1]
+    edges = np.linspace(0, 1, n_bins + 1)[1:-1].round(12)
     return np.searchsorted(edges, confidence, side="right")

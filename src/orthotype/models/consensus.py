@@ -15,10 +15,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from orthotype.models.calibration import fit_temperature, softmax
 from orthotype.models.folds import make_folds
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import FoldPath, fit_path
+from orthotype.models.linear.softmax import softmax
+from orthotype.models.linear.temperature import fit_temperature
 
 Floats = NDArray[np.float64]
 Rows = Any  # an array or a scipy CSR matrix or array, cells x features
@@ -67,7 +68,8 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fold models of one linear classifier that vote, with probabilities calibrated out of fold.
 
     Every model is a class-balanced multinomial logistic regression fitted without one fold. The penalty is
-    the one with the lowest held-out loss over the same folds, so choosing it costs no further fit.
+    the strongest one that predicts the held-out cells as well as the best, within a standard error over the
+    same folds: it rests on many genes, and choosing it costs no further fit.
 
     Parameters
     ----------
@@ -172,6 +174,7 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             folds=folds,
             sample_weight=class_weights(codes),
             alphas=None if self.alpha == "cv" else np.array([float(self.alpha)]),
+            rule="strongest",
             tol=self.tol,
             max_iter=self.max_iter,
         )

@@ -60,8 +60,8 @@ def read_card(path: str | Path) -> Card:
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file; expected a model written by orthotype train")
     try:
-        metadata = _header(path).get("__metadata__", {})
-        card = json.loads(metadata["card"])
+        header, size = _header(path)
+        card = json.loads(header["__metadata__"]["card"])
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise ModelFileError(
             f"{path} is not an orthotype model ({type(error).__name__}); expected a .safetensors file "
@@ -74,6 +74,10 @@ def read_card(path: str | Path) -> Card:
         raise ModelFileError(
             f"{path} has model format {version}; this orthotype reads formats 1 to {FORMAT_VERSION}; "
             "upgrade: pip install --upgrade orthotype"
+        )
+    if path.stat().st_size != size:
+        raise ModelFileError(
+            f"{path} is damaged: {path.stat().st_size:,} of {size:,} bytes are there; copy or train it again"
         )
     return card
 
@@ -121,7 +125,8 @@ def content_hash(arrays: Mapping[str, np.ndarray], card: Card) -> str:
     return digest.hexdigest()
 
 
-def _header(path: Path) -> dict[str, Any]:
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the header of a safetensors file, and how many bytes the file should have."""
     with path.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         if size > path.stat().st_size:
@@ -129,4 +134,5 @@ def _header(path: Path) -> dict[str, Any]:
         header = json.loads(file.read(size))
     if not isinstance(header, dict):
         raise TypeError("header is not a JSON object")
-    return header
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    return header, 8 + size + max(ends, default=0)

@@ -1,5 +1,6 @@
 """Labels against the truth: scores with intervals, the confusion table as a heat map, scores per class."""
 
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -49,11 +50,11 @@ def heat_map(evaluation: Evaluation) -> dict[str, Any]:
     """Return the confusion table for drawing: share of the row as colour, count as text."""
     table = evaluation.confusion
     shared = list(evaluation.shared)
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"name": str(name), "kind": _column_kind(str(name), evaluation), "first": False}
         for name in table.columns
     ]
-    for before, after in zip(columns, columns[1:], strict=False):
+    for before, after in pairwise(columns):
         after["first"] = before["kind"] != after["kind"]
     return {
         "columns": columns,
@@ -63,8 +64,8 @@ def heat_map(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _heat_row(table: pd.DataFrame, name: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
-    row = table.loc[name]
-    total = int(row.sum())
+    counts: list[int] = table.to_numpy()[list(table.index).index(name)].tolist()
+    total = sum(counts)
     return {
         "name": name,
         "total": count(total),
@@ -77,7 +78,7 @@ def _heat_row(table: pd.DataFrame, name: str, columns: list[dict[str, Any]]) -> 
                 "first": column["first"],
                 "title": f"{name} called {column['name']}: {cells:,} of {total:,}",
             }
-            for column, cells in zip(columns, row.tolist(), strict=True)
+            for column, cells in zip(columns, counts, strict=True)
         ],
     }
 
@@ -91,22 +92,22 @@ def _column_kind(name: str, evaluation: Evaluation) -> str:
 def _summary(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         {
-            "name": MEANINGS.get(row.metric, (row.metric, ""))[0],
-            "meaning": MEANINGS.get(row.metric, ("", ""))[1],
-            "value": score(row.value),
-            "interval": interval(row.low, row.high),
-            "span": span(row.value, row.low, row.high),
-            "cells": count(row.cells),
+            "name": MEANINGS.get(row["metric"], (row["metric"], ""))[0],
+            "meaning": MEANINGS.get(row["metric"], ("", ""))[1],
+            "value": score(row["value"]),
+            "interval": interval(row["low"], row["high"]),
+            "span": span(row["value"], row["low"], row["high"]),
+            "cells": count(row["cells"]),
         }
-        for row in evaluation.summary.itertuples(index=False)
+        for row in _rows(evaluation.summary)
     ]
 
 
 def _classes(evaluation: Evaluation) -> list[dict[str, Any]]:
-    entropy = None if evaluation.entropy is None else evaluation.entropy["median"]
+    entropy = {} if evaluation.entropy is None else evaluation.entropy["median"].to_dict()
     return [
         {
-            "name": str(name),
+            "name": row["class"],
             "support": int(row["support"]),
             "called": int(row["called"]),
             "outside": int(row["called_target_only"]),
@@ -118,17 +119,17 @@ def _classes(evaluation: Evaluation) -> list[dict[str, Any]]:
             "recall_value": _sortable(row["recall"]),
             "recall_interval": interval(row["recall_low"], row["recall_high"], digits=2),
             "span": span(row["recall"], row["recall_low"], row["recall_high"]),
-            "entropy": NOTHING if entropy is None else score(entropy.loc[name], digits=2),
-            "entropy_value": "" if entropy is None else _sortable(entropy.loc[name]),
+            "entropy": score(entropy.get(row["class"]), digits=2),
+            "entropy_value": _sortable(entropy.get(row["class"])),
         }
-        for name, row in evaluation.per_class.iterrows()
+        for row in _rows(evaluation.per_class.reset_index())
     ]
 
 
 def _target_only(evaluation: Evaluation) -> list[dict[str, str]]:
     return [
         {
-            "name": str(name),
+            "name": row["class"],
             "cells": count(row["cells"]),
             "unknown": percent(row["share_unknown"]),
             "disagree": percent(row["share_no_agreement"]),
@@ -138,7 +139,7 @@ def _target_only(evaluation: Evaluation) -> list[dict[str, str]]:
             else NOTHING,
             "confidence": score(row["mean_confidence"], digits=2),
         }
-        for name, row in evaluation.target_only_calls.iterrows()
+        for row in _rows(evaluation.target_only_calls.reset_index())
     ]
 
 
@@ -152,5 +153,9 @@ def _reliability(evaluation: Evaluation) -> Any:
     return calibration_curve(points, title="Calibration: confidence against the share that is right")
 
 
-def _sortable(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.6f}"
+def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table.to_dict(orient="records")
+
+
+def _sortable(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.6f}"

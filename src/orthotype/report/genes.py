@@ -18,7 +18,7 @@ def top_genes(genes: pd.DataFrame | None) -> dict[str, Any] | None:
     if genes is None or not len(genes):
         return None
     sides = [name for name in ("source_mean", "target_mean") if name in genes]
-    largest = float(genes[sides].max(axis=None)) if sides else 1.0
+    largest = float(genes[sides].to_numpy(dtype=float, na_value=0.0).max()) if sides else 1.0
     cards = []
     for name, table in genes.groupby("class", sort=True, observed=True):
         rows = table.sort_values("weight", ascending=False, kind="stable").head(MOST)

@@ -24,16 +24,12 @@ def what_went_in(run: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[s
     files = run.get("files") or {}
     source.setdefault("file", files.get("source"))
     target.setdefault("file", files.get("target"))
+    names = dict(ROWS)
+    names |= {key: spaced(key) for key in [*source, *target] if key not in names}
     rows = [
         {"name": name, "source": _cell(source.get(key)), "target": _cell(target.get(key))}
-        for key, name in ROWS
+        for key, name in names.items()
     ]
-    known = {key for key, _ in ROWS}
-    for key in dict.fromkeys([*source, *target]):
-        if key not in known:
-            rows.append(
-                {"name": spaced(key), "source": _cell(source.get(key)), "target": _cell(target.get(key))}
-            )
     return [row for row in rows if row["source"] != NOTHING or row["target"] != NOTHING]
 
 
@@ -42,7 +38,7 @@ def how_it_was_run(run: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str,
     parameters, versions = dict(run.get("parameters") or {}), dict(run.get("versions") or {})
     files = dict(run.get("files") or {})
     facts = [
-        ("written", run.get("created")),
+        ("created", run.get("created")),
         ("seed", run.get("seed", card.get("random_state"))),
         ("model", files.get("model")),
         ("model hash", run.get("model_hash") or card.get("hash")),

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orthotype._keys import ASSIGNED, CONFIDENCE, LABEL, NO_AGREEMENT, RESERVED_LABELS, STATUS, UNKNOWN, VOTES
+from orthotype._keys import (
+    ASSIGNED,
+    CONFIDENCE,
+    LABEL,
+    NO_AGREEMENT,
+    RESERVED_LABELS,
+    STATUS,
+    UNKNOWN,
+    VOTES,
+)
 from orthotype.report.svg import Series, bar, histogram
 from orthotype.report.words import count, percent, score
 
@@ -15,7 +24,7 @@ N_BINS = 20
 
 
 def labels_given(predictions: pd.DataFrame, card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row per label, most cells first, then classes without a cell, then the two reserved words."""
+    """Return one row per label, most cells first, then classes without cells, then the reserved words."""
     labels = predictions[LABEL].astype(str)
     cells = labels.value_counts()
     confidence = predictions[CONFIDENCE].groupby(labels.to_numpy()).mean()

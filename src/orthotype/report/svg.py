@@ -85,8 +85,8 @@ def _frame(x_label: str, y_label: str, y_ticks: Sequence[tuple[float, str]]) -> 
     for place, text in y_ticks:
         parts.append(_line([(0.0, place), (1.0, place)], "grid"))
         parts.append(_text(LEFT - 6, _y(place) + 4, text, "end"))
-    for fourth in range(5):
-        parts.append(_text(_x(fourth / 4), HEIGHT - BOTTOM + 16, f"{fourth / 4:g}", "middle"))
+    bottom = HEIGHT - BOTTOM + 16
+    parts += [_text(_x(place), bottom, f"{place:g}", "middle") for place in (0.0, 0.25, 0.5, 0.75, 1.0)]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, x_label, "middle"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     turned = Markup(
@@ -131,10 +131,10 @@ def _y(share: float) -> float:
 
 
 def _step(most: int) -> int:
-    """Return the distance of axis ticks: 1, 2 or 5 times a power of ten, four or five ticks."""
+    """Return the distance of axis ticks: 1, 2 or 5 times a power of ten, at most six ticks."""
     scale = 1
     while True:
         for factor in (1, 2, 5):
-            if most <= 5 * factor * scale:
+            if most <= 6 * factor * scale:
                 return factor * scale
         scale *= 10

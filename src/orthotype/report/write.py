@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 
 from orthotype._files import written_whole
-from orthotype._keys import ASSIGNED, CONFIDENCE, LABEL, NO_AGREEMENT, RESERVED_LABELS, STATUS, UNKNOWN
+from orthotype._keys import CONFIDENCE, LABEL, STATUS
 from orthotype.errors import Problems, listed
 from orthotype.metrics import Evaluation
 from orthotype.report.comparison import comparison
 from orthotype.report.coverage import gene_coverage
 from orthotype.report.genes import top_genes
 from orthotype.report.inputs import how_it_was_run, what_went_in
+from orthotype.report.lead import figures, lead
 from orthotype.report.outcome import confidence_plot, labels_given, status_shares, votes_line
-from orthotype.report.words import count, interval, percent, score
 
 NEEDED = (LABEL, CONFIDENCE, STATUS)
 
@@ -78,8 +78,8 @@ def write_report(
     _check(predictions, genes)
     page = _page(
         title=title,
-        lead=_lead(run, card, predictions, evaluation),
-        figures=_figures(predictions, evaluation),
+        lead=lead(run, card, predictions, evaluation),
+        figures=figures(predictions, evaluation),
         went_in=what_went_in(run, card),
         coverage=gene_coverage(coverage),
         labels=labels_given(predictions, card),
@@ -121,60 +121,3 @@ def _check(predictions: pd.DataFrame, genes: pd.DataFrame | None) -> None:
         if lacking:
             problems.add(f"genes lack {listed(lacking)}", expected="the columns 'class', 'gene', 'weight'")
     problems.raise_if_any()
-
-
-def _lead(
-    run: Mapping[str, Any], card: Mapping[str, Any], predictions: pd.DataFrame, evaluation: Evaluation | None
-) -> list[str]:
-    """Say the answer in a few sentences."""
-    status = predictions[STATUS].astype(str)
-    cells, assigned = len(status), int((status == ASSIGNED).sum())
-    target = (run.get("target") or {}).get("species") or card.get("target_species") or ""
-    source = (run.get("source") or {}).get("species") or card.get("species") or ""
-    known = card.get("classes") or sorted(set(predictions[LABEL].astype(str)) - RESERVED_LABELS)
-    sentences = [
-        f"{count(assigned)} of {count(cells)} {target} cells got one of {len(known)} labels"
-        f"{f' learned from {source} cells' if source else ''}, with a mean confidence of "
-        f"{score(predictions.loc[(status == ASSIGNED).to_numpy(), CONFIDENCE].mean(), digits=2)}.".replace(
-            "  ", " "
-        )
-    ]
-    unknown, disagree = int((status == UNKNOWN).sum()), int((status == NO_AGREEMENT).sum())
-    if unknown or disagree:
-        sentences.append(
-            f"{count(unknown)} fit none of them, and on {count(disagree)} the fold models disagree."
-        )
-    if evaluation is not None:
-        row = evaluation.summary.set_index("metric").loc["accuracy"]
-        sentences.append(
-            f"Of the {count(row['cells'])} cells whose given label the model knows, "
-            f"{percent(row['value'])} got it ({evaluation.level:.0%} interval "
-            f"{percent(row['low'])} to {percent(row['high'])}).".replace("%  interval", "% interval")
-        )
-    return sentences
-
-
-def _figures(predictions: pd.DataFrame, evaluation: Evaluation | None) -> list[dict[str, str]]:
-    """Return the few numbers that stand at the top of the page."""
-    status = predictions[STATUS].astype(str)
-    assigned = (status == ASSIGNED).to_numpy()
-    figures = [
-        {
-            "value": percent(assigned.mean()),
-            "name": "of cells labelled",
-            "note": f"{count(len(status))} cells",
-        },
-        {
-            "value": score(predictions.loc[assigned, CONFIDENCE].mean(), digits=2),
-            "name": "mean confidence",
-            "note": "of labelled cells",
-        },
-    ]
-    if evaluation is not None:
-        rows = evaluation.summary.set_index("metric")
-        for metric, name in (("accuracy", "accuracy"), ("mean_recall", "mean recall")):
-            row = rows.loc[metric]
-            figures.append(
-                {"value": score(row["value"]), "name": name, "note": interval(row["low"], row["high"])}
-            )
-    return figures

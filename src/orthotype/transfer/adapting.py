@@ -16,8 +16,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.errors import InputError, listed, nearest
-from orthotype.models.calibration import log_loss
 from orthotype.models.folds import make_folds
+from orthotype.models.linear.softmax import row_losses
 from orthotype.models.linear.solve import solve
 from orthotype.transfer.state import ModelState
 
@@ -134,5 +134,5 @@ def _choose_strength(X: sp.csr_array, codes: NDArray[np.intp], state: ModelState
         for i, alpha in enumerate(STRENGTHS):
             coef, intercept = _refit(X[train], codes[train], state, model=0, alpha=float(alpha))
             scores = np.asarray(X[test] @ coef.T) + intercept
-            losses[i] += log_loss(scores / state.temperature, codes[test]) * test.sum()
+            losses[i] += row_losses(scores / state.temperature, codes[test]).sum()
     return float(STRENGTHS[int(np.argmin(losses))])

@@ -1,5 +1,6 @@
 """Training: from labelled cells of one species to a model state."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,12 @@ from orthotype._version import __version__
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
 from orthotype.cells.space import FeatureSpace, build_space
-from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells
-from orthotype.errors import Problems
+from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells, warn_of_repeated
+from orthotype.errors import OrthotypeWarning, Problems, listed
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
-from orthotype.models.calibration import softmax
 from orthotype.models.consensus import ConsensusClassifier
+from orthotype.models.linear.softmax import softmax
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
 from orthotype.models.unknown import FALSE_REJECTION, similarity_threshold
 from orthotype.transfer.state import ModelState
@@ -75,8 +76,11 @@ def open_source(
     if batch is not None:
         check_column(adata, batch, problems=problems)
     labelled = labelled_mask(names, n_cells=adata.n_obs)
+    if batch in adata.obs and names is not None:
+        _check_batches(names[labelled], adata.obs[batch][labelled], problems=problems)
     chosen = adata if labelled.all() else adata[labelled]
     table = open_cells(chosen, subject=subject, species=species, layer=layer, problems=problems)
+    warn_of_repeated(table.genes, subject)
     kept = np.asarray(names, dtype=object)[labelled]
     return Source(
         table=table,
@@ -85,6 +89,34 @@ def open_source(
         ontology=ontology_ids(adata, labels),
         n_unlabelled=int((~labelled).sum()),
     )
+
+
+def _check_batches(names: NDArray[np.object_], batch: "pd.Series[Any]", *, problems: Problems) -> None:
+    """Note a problem if no batch can be held out, warn of classes that are gone when one is."""
+    column = str(batch.name)
+    batches = batch.astype(str).to_numpy(dtype=object)
+    if len(set(batches)) == 1:
+        problems.add(
+            f"obs column {column!r} names only one batch ({batches[0]!r})",
+            expected="at least two, to hold one out",
+            remedy="name another column, or none to split cells at random within classes",
+        )
+        return
+    spread = pd.Series(batches).groupby(names).nunique()
+    alone = [str(name) for name in spread.index[spread == 1]]
+    if len(alone) == len(spread) > 0:
+        problems.add(
+            f"no class is in more than one batch of {column!r}",
+            expected="classes in several batches, so that a batch can be held out",
+            remedy="name another column, or none to split cells at random within classes",
+        )
+    elif alone:
+        warnings.warn(
+            f"{len(alone)} of {len(spread)} classes are in one batch of {column!r} only ({listed(alone)}): "
+            "the model that does not see this batch cannot vote for them, so their held-out recall is 0",
+            OrthotypeWarning,
+            stacklevel=5,
+        )
 
 
 def choose_orthologs(

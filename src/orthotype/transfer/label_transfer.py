@@ -9,13 +9,13 @@ import pandas as pd
 from orthotype._keys import KEY
 from orthotype.cells.columns import check_labels
 from orthotype.cells.encode import Encoder, encoder_from
-from orthotype.cells.table import BLOCK_SIZE, CellTable, labelled_mask, open_cells
+from orthotype.cells.table import BLOCK_SIZE, CellTable, labelled_mask, open_cells, warn_of_repeated
 from orthotype.errors import InputError, Problems
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.transfer.adapting import adapt_state
 from orthotype.transfer.fitting import choose_orthologs, fit_state, open_source
 from orthotype.transfer.labelling import Labelling, label_cells
-from orthotype.transfer.predictions import Predictions
+from orthotype.transfer.predictions import Predictions, check_key
 from orthotype.transfer.record import annotation_record
 from orthotype.transfer.state import ModelState
 
@@ -142,6 +142,7 @@ class LabelTransfer:
         other = None
         if target is not None:
             other = open_cells(target, subject="the target", species=target_species)
+            warn_of_repeated(other.genes, "the target")
         self.state_ = fit_state(
             checked,
             orthologs=choose_orthologs(
@@ -193,6 +194,7 @@ class LabelTransfer:
         InputError
             With every problem of the target at once.
         """
+        check_key(key_added)
         found = self.label(target, species=species, layer=layer, alignment=alignment, unknown=unknown)
         record = annotation_record(
             self._fitted(),
@@ -224,6 +226,7 @@ class LabelTransfer:
             if value not in known:
                 raise InputError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
         table = open_cells(target, subject="the target", species=species, layer=layer)
+        warn_of_repeated(table.genes, "the target")
         return label_cells(
             self._fitted(), table, alignment=alignment, unknown=unknown, block_size=self.block_size
         )

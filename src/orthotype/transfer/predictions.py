@@ -21,12 +21,27 @@ from orthotype._keys import (
     VOTES,
     column,
 )
+from orthotype.errors import InputError
 from orthotype.metrics import softmax_entropy
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 STATUSES = (ASSIGNED, NO_AGREEMENT, UNKNOWN)
+
+
+def check_key(key: str) -> None:
+    """Refuse a prefix of columns that a file could not hold.
+
+    Raises
+    ------
+    InputError
+        If it is empty or holds a slash, which HDF5 takes for a folder.
+    """
+    if not key.strip() or "/" in key:
+        raise InputError(
+            f"the key {key!r} cannot be a prefix of columns; expected a word without a slash, such as {KEY!r}"
+        )
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ def annotation_record(
                 "cells": table.n_cells,
                 "genes": len(table.genes.names),
                 "gene_names": table.genes.kind,
+                "genes_summed": len(table.genes.duplicates),
+                "genes_summed_examples": table.genes.to_dict()["duplicated_examples"],
                 "counts": f"{table.counts.where} ({table.counts.scale})",
             },
         },

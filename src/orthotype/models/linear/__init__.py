@@ -12,8 +12,8 @@
 
 from orthotype.models.linear.classifier import MultinomialLogisticRegression
 from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.path import FoldPath, default_alphas, fit_path, stratified_folds
 from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.path import FoldPath, default_alphas, fit_path, stratified_folds
 from orthotype.models.linear.rows import Rows
 from orthotype.models.linear.solve import Solution, solve
 

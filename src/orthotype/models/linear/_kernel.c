@@ -48,10 +48,11 @@ typedef struct {
     Py_buffer indptr_buffer, indices_buffer, data_buffer;
     const void *indptr, *indices, *data; /* data NULL: every stored value is one */
     int64_t n, p, longest;
-    int wide_index, wide_real, canonical;
+    int wide_index, wide_real, canonical, checked;
 } matrix_t;
 
 typedef enum { AS_IS, LOG_NORMALIZE, BINARIZE } encoding_t;
+typedef enum { FINE, NO_MEMORY, OUT_OF_RANGE, NOT_CANONICAL } failure_t;
 
 /* One sweep: what is read, what is written, and the lanes in between. */
 typedef struct {
@@ -64,8 +65,7 @@ typedef struct {
     double *gradient, *totals; /* totals: lanes x (loss, by_class, spread) */
     void *lanes;
     int64_t n, width, classes, first, last;
-    const int32_t *gene_to_column;
-    const uint8_t *in_library;
+    const int32_t *genes; /* for each gene 2 * column + whether it counts to the library size; column -1: not used */
     double target_sum;
     encoding_t encoding;
     int families; /* several genes of a row may share a column */
@@ -257,10 +257,9 @@ static int64_t item(const void *array, int64_t i, int wide) {
     return wide ? ((const int64_t *)array)[i] : ((const int32_t *)array)[i];
 }
 
-/* Check indptr before a single index is read, then every index. Sets an error and returns -1 if one is wrong. */
-static int check_matrix(matrix_t *X, int64_t stored) {
+/* Check indptr before a single index is read. Sets an error and returns -1 if it is wrong. */
+static int check_indptr(matrix_t *X, int64_t stored) {
     int64_t before = item(X->indptr, 0, X->wide_index);
-    X->canonical = 1;
     if (before < 0) goto not_monotone;
     for (int64_t i = 0; i < X->n; i++) {
         int64_t end = item(X->indptr, i + 1, X->wide_index);
@@ -268,6 +267,15 @@ static int check_matrix(matrix_t *X, int64_t stored) {
         if (end - before > X->longest) X->longest = end - before;
         before = end;
     }
+    return 0;
+not_monotone:
+    PyErr_Format(PyExc_ValueError, "indptr is not monotone between 0 and %lld stored values", (long long)stored);
+    return -1;
+}
+
+/* Check every index, once indptr is known to be right. */
+static int check_indices(matrix_t *X) {
+    X->canonical = 1;
     for (int64_t i = 0; i < X->n; i++) {
         int64_t last = -1, end = item(X->indptr, i + 1, X->wide_index);
         for (int64_t e = item(X->indptr, i, X->wide_index); e < end; e++) {
@@ -281,16 +289,15 @@ static int check_matrix(matrix_t *X, int64_t stored) {
             last = j;
         }
     }
+    X->checked = 1;
     return 0;
-not_monotone:
-    PyErr_Format(PyExc_ValueError, "indptr is not monotone between 0 and %lld stored values", (long long)stored);
-    return -1;
 }
 
 static PyObject *py_matrix(PyObject *self, PyObject *args) {
     PyObject *indptr, *indices, *data;
     long long p;
-    if (!PyArg_ParseTuple(args, "OOOL", &indptr, &indices, &data, &p)) return NULL;
+    int check;
+    if (!PyArg_ParseTuple(args, "OOOLp", &indptr, &indices, &data, &p, &check)) return NULL;
     matrix_t *X = calloc(1, sizeof *X);
     if (!X) return PyErr_NoMemory();
     X->p = p;
@@ -307,17 +314,12 @@ static PyObject *py_matrix(PyObject *self, PyObject *args) {
         X->data = X->data_buffer.buf;
         X->wide_real = X->data_buffer.itemsize == 8;
     }
-    if (check_matrix(X, stored) < 0) goto failed;
+    if (check_indptr(X, stored) < 0 || (check && check_indices(X) < 0)) goto failed;
     PyObject *capsule = PyCapsule_New(X, CAPSULE, destroy_capsule);
     if (capsule) return capsule;
 failed:
     release_matrix(X);
     return NULL;
-}
-
-static PyObject *py_canonical(PyObject *self, PyObject *capsule) {
-    matrix_t *X = PyCapsule_GetPointer(capsule, CAPSULE);
-    return X ? PyBool_FromLong(X->canonical) : NULL;
 }
 
 #define REAL_SIZE(X) ((X)->wide_real ? 8 : 4)
@@ -346,7 +348,10 @@ static PyObject *finish(arrays_t *arrays, sweep_t *sweep, PyObject *result) {
     }
     if (sweep->failed) {
         Py_XDECREF(result);
-        return PyErr_NoMemory();
+        if (sweep->failed == NO_MEMORY) return PyErr_NoMemory();
+        if (sweep->failed == OUT_OF_RANGE) PyErr_SetString(PyExc_ValueError, "a column index is out of range");
+        else PyErr_SetString(PyExc_LookupError, "column indices are not sorted or not unique within a row");
+        return NULL;
     }
     return result;
 }
@@ -357,7 +362,7 @@ static int64_t padded(const matrix_t *X, int64_t classes) {
     return (classes + lanes - 1) / lanes * lanes;
 }
 
-static int prepare(sweep_t *sweep, PyObject *capsule, long long classes, int *threads) {
+static int prepare(sweep_t *sweep, PyObject *capsule, long long classes, int *threads, int unchecked) {
     const matrix_t *X = PyCapsule_GetPointer(capsule, CAPSULE);
     if (!X) return -1;
     if (classes < 1 || classes > 1 << 20 || *threads < 1) {
@@ -365,6 +370,10 @@ static int prepare(sweep_t *sweep, PyObject *capsule, long long classes, int *th
         return -1;
     }
     if (*threads > MOST_THREADS) *threads = MOST_THREADS;
+    if (!X->checked && !unchecked) {
+        PyErr_SetString(PyExc_ValueError, "the indices of this matrix have not been checked");
+        return -1;
+    }
     sweep->X = X;
     sweep->n = X->n;
     sweep->classes = classes;
@@ -406,7 +415,7 @@ static PyObject *py_loss_gradient(PyObject *self, PyObject *args) {
         return NULL;
     sweep_t sweep = {0};
     arrays_t arrays = {0};
-    if (prepare(&sweep, capsule, classes, &threads) < 0) return NULL;
+    if (prepare(&sweep, capsule, classes, &threads, 0) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.y = array(&arrays, y, 'i', 4, X->n, 0, "y");
     sweep.weights = array(&arrays, weights, 'f', 8, X->n, 0, "weights");
@@ -421,7 +430,7 @@ static PyObject *py_loss_gradient(PyObject *self, PyObject *args) {
     double loss = 0;
     PyThreadState *state = PyEval_SaveThread();
     if (allocate_lanes(&sweep) < 0) {
-        sweep.failed = 1;
+        sweep.failed = NO_MEMORY;
     } else {
         memset(sweep.gradient, 0, sizeof(double) * X->p * classes);
         rounds(&sweep, functions(X)->loss, functions(X)->reduce, threads);
@@ -443,14 +452,14 @@ static PyObject *py_transposed(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOLiO", &capsule, &R, &columns, &threads, &out)) return NULL;
     sweep_t sweep = {0};
     arrays_t arrays = {0};
-    if (prepare(&sweep, capsule, columns, &threads) < 0) return NULL;
+    if (prepare(&sweep, capsule, columns, &threads, 0) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.R = array(&arrays, R, 'f', REAL_SIZE(X), X->n * columns, 0, "R");
     sweep.gradient = array(&arrays, out, 'f', 8, X->p * columns, 1, "out");
     if (PyErr_Occurred()) return finish(&arrays, &sweep, NULL);
     PyThreadState *state = PyEval_SaveThread();
     if (allocate_lanes(&sweep) < 0) {
-        sweep.failed = 1;
+        sweep.failed = NO_MEMORY;
     } else {
         memset(sweep.gradient, 0, sizeof(double) * X->p * columns);
         rounds(&sweep, functions(X)->transposed, functions(X)->reduce, threads);
@@ -466,7 +475,7 @@ static PyObject *py_moments(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOiOO", &capsule, &weights, &threads, &sums, &squares)) return NULL;
     sweep_t sweep = {0};
     arrays_t arrays = {0};
-    if (prepare(&sweep, capsule, 1, &threads) < 0) return NULL;
+    if (prepare(&sweep, capsule, 1, &threads, 0) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.weights = array(&arrays, weights, 'f', 8, X->n, 0, "weights");
     double *first = array(&arrays, sums, 'f', 8, X->p, 1, "sums");
@@ -475,7 +484,7 @@ static PyObject *py_moments(PyObject *self, PyObject *args) {
     PyThreadState *state = PyEval_SaveThread();
     sweep.totals = calloc(LANES * 2 * X->p + 1, sizeof(double));
     if (!sweep.totals) {
-        sweep.failed = 1;
+        sweep.failed = NO_MEMORY;
     } else {
         sweep.last = X->n;
         run(functions(X)->moments, &sweep, threads);
@@ -496,7 +505,7 @@ static PyObject *py_scores(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOOLiO", &capsule, &subset, &W, &offset, &classes, &threads, &out)) return NULL;
     sweep_t sweep = {0};
     arrays_t arrays = {0};
-    if (prepare(&sweep, capsule, classes, &threads) < 0) return NULL;
+    if (prepare(&sweep, capsule, classes, &threads, 0) < 0) return NULL;
     const matrix_t *X = sweep.X;
     if (subset != Py_None) {
         sweep.subset = array(&arrays, subset, 'i', 8, 0, 0, "subset");
@@ -519,11 +528,11 @@ static PyObject *py_scores(PyObject *self, PyObject *args) {
 }
 
 static PyObject *py_label(PyObject *self, PyObject *args) {
-    PyObject *capsule, *map, *library, *W, *offset, *out, *probability, *votes;
+    PyObject *capsule, *genes, *W, *offset, *out, *probability, *votes;
     long long models, classes, columns;
     int threads, encoding, families;
     double target_sum;
-    if (!PyArg_ParseTuple(args, "OOOiidOOLLLiOOO", &capsule, &map, &library, &families, &encoding, &target_sum, &W,
+    if (!PyArg_ParseTuple(args, "OOiidOOLLLiOOO", &capsule, &genes, &families, &encoding, &target_sum, &W,
                           &offset, &columns, &models, &classes, &threads, &out, &probability, &votes))
         return NULL;
     if (models < 1 || models > 1 << 20) {
@@ -532,7 +541,7 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
     }
     sweep_t sweep = {0};
     arrays_t arrays = {0};
-    if (prepare(&sweep, capsule, classes, &threads) < 0) return NULL;
+    if (prepare(&sweep, capsule, classes, &threads, 1) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.models = models;
     sweep.width = (models * classes + 15) / 16 * 16; /* always float */
@@ -540,8 +549,7 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
     sweep.families = families;
     sweep.encoding = encoding;
     sweep.target_sum = target_sum;
-    sweep.gene_to_column = array(&arrays, map, 'i', 4, X->p, 0, "gene_to_column");
-    sweep.in_library = array(&arrays, library, 'u', 1, X->p, 0, "in_library");
+    sweep.genes = array(&arrays, genes, 'i', 4, X->p, 0, "genes");
     sweep.W = array(&arrays, W, 'f', 4, columns * sweep.width, 0, "W");
     sweep.offset = array(&arrays, offset, 'f', 4, sweep.width, 0, "offset");
     if (out != Py_None) sweep.out = array(&arrays, out, 'f', 4, X->n * models * classes, 1, "out");
@@ -549,9 +557,8 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
         sweep.probability = array(&arrays, probability, 'f', 4, X->n * classes, 1, "probability");
     if (votes != Py_None) sweep.votes = array(&arrays, votes, 'i', 4, X->n * classes, 1, "votes");
     for (int64_t j = 0; !PyErr_Occurred() && j < X->p; j++)
-        if (sweep.gene_to_column[j] >= columns) PyErr_SetString(PyExc_ValueError, "gene_to_column: out of range");
-    if (!PyErr_Occurred() && !X->canonical && !families)
-        PyErr_SetString(PyExc_ValueError, "column indices are not sorted or not unique within a row");
+        if (sweep.genes[j] < -2 || sweep.genes[j] >= 2 * columns)
+            PyErr_SetString(PyExc_ValueError, "genes: a column out of range");
     if (PyErr_Occurred()) return finish(&arrays, &sweep, NULL);
     PyThreadState *state = PyEval_SaveThread();
     run(functions(X)->label, &sweep, threads);
@@ -577,15 +584,16 @@ static PyObject *py_level(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"matrix", py_matrix, METH_VARARGS, "matrix(indptr, indices, data, columns): check a CSR matrix and hold it"},
-    {"canonical", py_canonical, METH_O, "canonical(matrix): whether indices are sorted and unique in every row"},
+    {"matrix", py_matrix, METH_VARARGS,
+     "matrix(indptr, indices, data, columns, check): hold a CSR matrix; without check only label() takes it, which "
+     "checks every index as it goes"},
     {"loss_gradient", py_loss_gradient, METH_VARARGS,
      "loss_gradient(matrix, y, weights, W, offset, classes, threads, gradient, by_class, spread) -> loss"},
     {"transposed", py_transposed, METH_VARARGS, "transposed(matrix, R, columns, threads, out)"},
     {"moments", py_moments, METH_VARARGS, "moments(matrix, weights, threads, sums, squares)"},
     {"scores", py_scores, METH_VARARGS, "scores(matrix, subset, W, offset, classes, threads, out)"},
     {"label", py_label, METH_VARARGS,
-     "label(matrix, gene_to_column, in_library, families, encoding, target_sum, W, offset, columns, models, classes, "
+     "label(matrix, genes, families, encoding, target_sum, W, offset, columns, models, classes, "
      "threads, out, probability, votes)"},
     {"level", py_level, METH_VARARGS, "level([name]): the instruction set in use, or choose one"},
     {NULL, NULL, 0, NULL},
@@ -725,7 +733,7 @@ TARGET static void FUNCTION(loss)(sweep_t *sweep) {
     int64_t width = sweep->width, classes = sweep->classes, lane;
     REAL *scores = malloc(sizeof(REAL) * BLOCK * width);
     if (!scores) {
-        sweep->failed = 1;
+        sweep->failed = NO_MEMORY;
         return;
     }
     while ((lane = take(sweep)) < LANES) {
@@ -757,7 +765,7 @@ TARGET static void FUNCTION(transposed)(sweep_t *sweep) {
     int64_t width = sweep->width, columns = sweep->classes, lane;
     REAL *row = calloc(width, sizeof(REAL));
     if (!row) {
-        sweep->failed = 1;
+        sweep->failed = NO_MEMORY;
         return;
     }
     while ((lane = take(sweep)) < LANES) {
@@ -821,7 +829,7 @@ TARGET static void FUNCTION(scores)(sweep_t *sweep) {
     int64_t width = sweep->width, piece;
     REAL *row = malloc(sizeof(REAL) * width);
     if (!row) {
-        sweep->failed = 1;
+        sweep->failed = NO_MEMORY;
         return;
     }
     while ((piece = take(sweep)) * BLOCK < sweep->n)
@@ -855,18 +863,25 @@ TARGET static void FUNCTION(vote)(const sweep_t *sweep, float *row, int64_t i) {
     }
 }
 
-/* The stored values of one row that have a column, added up where genes share one; returns their number. */
+/* The stored values of one row that have a column, added up where genes share one. Returns their
+ * number, or what is wrong with the row as a negative number. */
 TARGET static inline int64_t FUNCTION(aligned)(const sweep_t *sweep, int64_t i, int32_t *columns, float *values,
                                                int32_t *slots, double *library) {
     const INDEX *indptr = sweep->X->indptr, *indices = sweep->X->indices;
     const REAL *data = sweep->X->data;
-    double total = 0;
+    const int32_t *genes = sweep->genes;
+    const uint64_t p = (uint64_t)sweep->X->p;
+    double totals[4] = {0};
     int64_t found = 0;
+    INDEX before = -1;
     for (int64_t e = indptr[i]; e < indptr[i + 1]; e++) {
         INDEX gene = indices[e];
-        int32_t column = sweep->gene_to_column[gene];
+        if ((uint64_t)gene >= p) return -OUT_OF_RANGE;
+        if (gene <= before && !slots) return -NOT_CANONICAL;
+        before = gene;
+        int32_t column = genes[gene] >> 1;
         float value = data ? (float)data[e] : 1.0f;
-        if (sweep->in_library[gene]) total += value;
+        totals[e & 3] += genes[gene] & 1 ? (double)value : 0.0;
         if (slots && column >= 0) {
             if (slots[column] >= 0) {
                 values[slots[column]] += value;
@@ -879,7 +894,7 @@ TARGET static inline int64_t FUNCTION(aligned)(const sweep_t *sweep, int64_t i, 
         found += column >= 0;
     }
     for (int64_t e = 0; slots && e < found; e++) slots[columns[e]] = -1;
-    *library = total;
+    *library = (totals[0] + totals[1]) + (totals[2] + totals[3]);
     return found;
 }
 
@@ -893,11 +908,15 @@ TARGET static void FUNCTION(label)(sweep_t *sweep) {
     float *values = malloc(sizeof(float) * (X->longest + 1)), *row = malloc(sizeof(float) * width);
     if (sweep->families && (slots = malloc(sizeof(int32_t) * (sweep->columns + 1))))
         memset(slots, 0xff, sizeof(int32_t) * (sweep->columns + 1));
-    if (!columns || !values || !row || (sweep->families && !slots)) sweep->failed = 1;
+    if (!columns || !values || !row || (sweep->families && !slots)) sweep->failed = NO_MEMORY;
     while (!sweep->failed && (piece = take(sweep)) * BLOCK < sweep->n)
         for (int64_t i = piece * BLOCK; i < (piece + 1) * BLOCK && i < sweep->n; i++) {
             double total;
             int64_t found = FUNCTION(aligned)(sweep, i, columns, values, slots, &total);
+            if (found < 0) {
+                sweep->failed = (int)-found;
+                break;
+            }
             if (sweep->encoding == LOG_NORMALIZE) {
                 float scale = total > 0 ? (float)(sweep->target_sum / total) : 0.0f;
                 for (int64_t e = 0; e < found; e++) values[e] = log1p_float(values[e] * scale);

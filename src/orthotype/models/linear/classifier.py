@@ -9,13 +9,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from orthotype.errors import InputError
+from orthotype.errors import InputError, listed
 from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.path import FoldPath, fit_path, stratified_folds
 from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.path import FoldPath, fit_path, stratified_folds
 from orthotype.models.linear.rows import Rows
 from orthotype.models.linear.softmax import Float, Float64, Integer, log_softmax, softmax
 from orthotype.models.linear.solve import Solution, solve
+
+PENALTIES = {"l2": 0.0, "l1": 1.0, "elasticnet": 0.5}
 
 
 class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -32,9 +34,14 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
     alpha
         Strength of the penalty, or "cv": the one that predicts held-out training cells best, from a path of
         ten.
+    penalty
+        "l2": all genes keep some weight. "l1": few do. "elasticnet": a mixture.
+    l1_ratio
+        Share of the absolute penalty in the elastic net, ``alpha * (l1_ratio |W|_1 + (1 - l1_ratio) / 2 ||
+        W ||^2)``.
     class_weight
-        "balanced": every class weighs the same, however few its cells. None: every cell weighs the same. A mapping
-        of labels to factors: what it says, and 1 for other labels.
+        "balanced": every class weighs the same, however few its cells. None: every cell weighs the same. A
+        mapping of labels to factors: what it says, and 1 for other labels.
     n_splits
         Folds for ``alpha="cv"``. Classes with fewer cells than folds are used all the same.
     tol
@@ -78,6 +85,8 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         self,
         alpha: float | Literal["cv"] = "cv",
         *,
+        penalty: Literal["l2", "l1", "elasticnet"] = "l2",
+        l1_ratio: float = 0.5,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = "balanced",
         n_splits: int = 5,
         tol: float = 1e-4,
@@ -85,6 +94,8 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         random_state: int | None = None,
     ) -> None:
         self.alpha = alpha
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
         self.class_weight = class_weight
         self.n_splits = n_splits
         self.tol = tol
@@ -130,6 +141,9 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
 
     def _solve(self, rows: Rows, codes: Integer, weights: Float64) -> Solution:
         n_classes = len(self.classes_)
+        if self.penalty not in PENALTIES:
+            raise InputError(f"penalty={self.penalty!r}; expected one of {listed(PENALTIES)}")
+        l1_ratio = float(self.l1_ratio) if self.penalty == "elasticnet" else PENALTIES[self.penalty]
         self.path_: FoldPath | None = None
         if self.alpha != "cv":
             self.alpha_ = float(self.alpha)
@@ -139,6 +153,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
                 n_classes=n_classes,
                 alpha=self.alpha_,
                 sample_weight=weights,
+                l1_ratio=l1_ratio,
                 tol=self.tol,
                 max_iter=self.max_iter,
             )
@@ -148,6 +163,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
             n_classes=n_classes,
             folds=stratified_folds(codes, n_splits=self.n_splits, random_state=self.random_state),
             sample_weight=weights,
+            l1_ratio=l1_ratio,
             refit=True,
             refit_tol=self.tol,
             max_iter=self.max_iter,

@@ -1,6 +1,7 @@
 """The native kernel, where it was built: the same sums as scipy's, several times faster.
 
-``ORTHOTYPE_KERNEL=scipy`` in the environment turns it off; :func:`orthotype.show_versions` says which is active.
+``ORTHOTYPE_KERNEL=scipy`` in the environment turns it off; :func:`orthotype.show_versions` says which is
+active.
 """
 
 import os
@@ -44,8 +45,10 @@ def describe() -> str:
     )
 
 
-def held(native: Any, X: Any) -> Any:
+def held(native: Any, X: Any, *, check: bool = True) -> Any:
     """Return the kernel's handle on a CSR matrix, once every index has been checked.
+
+    Without ``check`` only indptr is: good for labelling, which looks at every index as it goes.
 
     Raises
     ------
@@ -54,9 +57,14 @@ def held(native: Any, X: Any) -> Any:
     """
     data = None if _all_ones(X.data) else X.data
     try:
-        return native.matrix(X.indptr, X.indices, data, X.shape[1])
+        return native.matrix(X.indptr, X.indices, data, X.shape[1], check)
     except ValueError as error:
-        raise InputError(f"the sparse matrix is damaged: {error}; write it again from its source") from error
+        raise damaged(error) from error
+
+
+def damaged(error: Exception) -> InputError:
+    """Return the error that says what is wrong with a sparse matrix."""
+    return InputError(f"the sparse matrix is damaged: {error}; write it again from its source")
 
 
 def _all_ones(data: Float) -> bool:

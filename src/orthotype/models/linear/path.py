@@ -3,7 +3,9 @@
 1. One matrix serves every fold; a fold's model gives weight zero to the rows that it must not see.
 2. Each strength starts from the solution of the one before, and takes over its remembered steps: when only
    alpha changes, the change of gradient along a step s changes by exactly (alpha' - alpha) s.
-3. The held-out loss of all folds decides. When it has risen for two strengths, weaker ones are not tried.
+3. The held-out losses decide, by one of two rules (:mod:`orthotype.models.linear.choice`). When they have
+risen
+   for two strengths, weaker ones are not tried.
 4. The refit on all rows starts from the mean of the fold models.
 """
 
@@ -13,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from orthotype.errors import Problems
+from orthotype.models.linear.choice import Choice, HeldOut, Rule, judge
 from orthotype.models.linear.lbfgs import Iteration, Memory, Minimum, minimise
 from orthotype.models.linear.loss import MultinomialObjective
-from orthotype.models.linear.penalties import L2
 from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.owlqn import minimise_sparse
+from orthotype.models.linear.penalties import L2, ElasticNet
 from orthotype.models.linear.rows import Rows
-from orthotype.models.linear.softmax import Float, Float64, Integer, row_losses
+from orthotype.models.linear.softmax import Float, Float64, Integer
 from orthotype.models.linear.solve import ABSENT, Solution, check_problem, solve, warn_not_converged
 from orthotype.models.linear.threads import one_blas_thread
-
-RISES = 2
 
 
 @dataclass(frozen=True)
@@ -62,24 +64,42 @@ class FoldPath:
 class _Fold:
     """One fold's problem, and its best model so far."""
 
-    def __init__(self, rows: Rows, y: Integer, weights: Float64, held_out: Integer, n_classes: int) -> None:
+    def __init__(
+        self, rows: Rows, y: Integer, weights: Float64, held_out: Integer, n_classes: int, l1_ratio: float
+    ) -> None:
         weights = weights / weights.sum()
         self.y, self.rows, self.held_out, self.n_classes = y, rows, held_out, n_classes
         self.present = np.bincount(y, weights=weights, minlength=n_classes) > 0
         kept = np.where(self.present[y], np.cumsum(self.present)[y] - 1, 0)
         found = int(self.present.sum())
-        self.objective = MultinomialObjective(rows, kept, weights, n_classes=found, penalty=L2(1.0))
+        self.l1_ratio = l1_ratio
+        self.objective = MultinomialObjective(rows, kept, weights, n_classes=found, penalty=L2(0.0))
         self.theta = np.zeros((rows.shape[1] + 1, found), dtype=rows.dtype)
         self.memory = Memory()
 
     def fit(self, alpha: float, tol: float, max_iter: int) -> Minimum:
         """Go on to the next strength, from where the last one ended."""
-        change = alpha - self.objective.penalty.alpha
-        self.memory.bend(change, self.theta.shape)
-        self.objective = self.objective.with_penalty(L2(alpha))
-        minimum = minimise(self.objective, self.theta, tol=tol, max_iter=max_iter, memory=self.memory)
+        penalty = ElasticNet(alpha, self.l1_ratio)
+        self.memory.bend(penalty.smooth.alpha - self.objective.penalty.alpha, self.theta.shape)
+        self.objective = self.objective.with_penalty(penalty.smooth)
+        if self.l1_ratio > 0.0:
+            threshold = penalty.threshold
+            minimum = minimise_sparse(
+                self.objective,
+                self.theta,
+                threshold=threshold,
+                tol=tol,
+                max_iter=max_iter,
+                memory=self.memory,
+            )
+        else:
+            minimum = minimise(self.objective, self.theta, tol=tol, max_iter=max_iter, memory=self.memory)
         self.theta = minimum.theta
         return minimum
+
+    def strongest(self) -> float:
+        """Return the absolute penalty that leaves every weight at zero."""
+        return float(np.abs(self.objective(np.zeros_like(self.theta)).gradient[:-1]).max())
 
     def model(self) -> tuple[Float, Float64]:
         """Return coefficients (K, p) and intercepts (K,) with absent classes in place."""
@@ -88,47 +108,11 @@ class _Fold:
         coef[self.present], intercept[self.present] = self.objective.unpack(self.theta)
         return coef, intercept
 
-    def held_out_loss(self, weights: Float64, scores: Float) -> tuple[float, float]:
-        """Return the summed loss and weight of the held-out rows whose class this fold knows."""
+    def judged(self, weights: Float64, coef: Float, intercept: Float64) -> HeldOut:
+        """Return what a model says of the rows it has not seen; classes it has never seen weigh nothing."""
         y = self.y[self.held_out]
-        known = np.where(self.present[y], weights[self.held_out], 0.0)
-        return float(known @ row_losses(scores, y)), float(known.sum())
-
-
-class _Best:
-    """The path so far, and the models of its best strength."""
-
-    def __init__(self) -> None:
-        self.alphas: list[float] = []
-        self.losses: list[list[float]] = []
-        self.risks: list[float] = []
-        self.diagnostics: dict[tuple[int, float], tuple[Iteration, ...]] = {}
-        self.alpha = 0.0
-        self.models: list[tuple[Float, Float64]] = []
-        self.scores: list[Float] = []
-
-    def take(self, alpha: float, members: list[_Fold], weights: Float64, tol: float, max_iter: int) -> None:
-        """Fit every fold at one strength, and keep the models if they are the best yet."""
-        models, scores, sums = [], [], []
-        for number, member in enumerate(members):
-            minimum = member.fit(alpha, tol, max_iter)
-            self.diagnostics[number, alpha] = minimum.diagnostics
-            if not minimum.converged:
-                warn_not_converged(minimum.diagnostics, tol)
-            coef, intercept = member.model()
-            models.append((coef, intercept))
-            scores.append(member.rows.scores(coef.T, intercept, subset=member.held_out))
-            sums.append(member.held_out_loss(weights, scores[-1]))
-        loss, mass = np.array(sums).T
-        self.alphas.append(alpha)
-        self.losses.append(list(np.divide(loss, mass, out=np.full_like(loss, np.nan), where=mass > 0)))
-        self.risks.append(float(loss.sum() / mass.sum()) if mass.sum() > 0 else 0.0)
-        if self.risks[-1] <= min(self.risks):
-            self.alpha, self.models, self.scores = alpha, models, scores
-
-    def risen(self) -> bool:
-        """Tell whether the held-out loss has been above its best for two strengths."""
-        return len(self.risks) - 1 - int(np.argmin(self.risks)) >= RISES
+        scores = self.rows.scores(coef.T, intercept, subset=self.held_out)
+        return HeldOut(scores, y, np.where(self.present[y], weights[self.held_out], 0.0))
 
 
 def default_alphas(variance: Float64, n_alphas: int = 10) -> Float64:
@@ -147,6 +131,13 @@ def default_alphas(variance: Float64, n_alphas: int = 10) -> Float64:
     """
     total = float(variance.sum())
     return (total if total > 0 else 1.0) * np.logspace(-1.5, -5.5, n_alphas)
+
+
+def _suitable(members: list[_Fold], l1_ratio: float) -> Float64:
+    if l1_ratio == 0.0:
+        return default_alphas(np.mean([member.objective.variance for member in members], axis=0))
+    strongest = max(member.strongest() for member in members) / l1_ratio
+    return np.asarray((strongest if strongest > 0 else 1.0) * np.logspace(-0.2, -3.2, 10))
 
 
 def stratified_folds(
@@ -175,6 +166,8 @@ def fit_path(
     folds: Integer,
     sample_weight: Float64 | None = None,
     alphas: Float64 | None = None,
+    l1_ratio: float = 0.0,
+    rule: Rule = "lowest",
     tol: float = 1e-3,
     refit: bool = False,
     refit_tol: float = 1e-4,
@@ -196,6 +189,10 @@ def fit_path(
         Row weights (n,), in training and in the held-out loss; see :func:`class_weights`.
     alphas
         Strengths to try; by default ten that suit the data. They are tried from strong to weak.
+    l1_ratio
+        Share of the absolute penalty; above 0 some weights are exactly zero.
+    rule
+        Which strength to keep: "lowest" or "strongest"; see :mod:`orthotype.models.linear.choice`.
     tol
         Relative gap at which a fold's fit has converged: enough to compare strengths.
     refit
@@ -210,24 +207,46 @@ def fit_path(
     _check(rows, y, folds, weights, n_classes)
     with one_blas_thread():
         members = [
-            _Fold(rows, y, np.where(folds == m, 0.0, weights), np.flatnonzero(folds == m), n_classes)
+            _Fold(
+                rows, y, np.where(folds == m, 0.0, weights), np.flatnonzero(folds == m), n_classes, l1_ratio
+            )
             for m in range(int(folds.max()) + 1)
         ]
         if alphas is None:
-            alphas = default_alphas(np.mean([member.objective.variance for member in members], axis=0))
-        best = _Best()
+            alphas = _suitable(members, l1_ratio)
+        choice = Choice(rule)
+        diagnostics: dict[tuple[int, float], tuple[Iteration, ...]] = {}
         for alpha in -np.sort(-np.asarray(alphas, dtype=np.float64)):
-            best.take(float(alpha), members, weights, tol, max_iter)
-            if best.risen():
+            models = []
+            for number, member in enumerate(members):
+                minimum = member.fit(float(alpha), tol, max_iter)
+                diagnostics[number, float(alpha)] = minimum.diagnostics
+                if not minimum.converged:
+                    warn_not_converged(minimum.diagnostics, tol)
+                models.append(member.model())
+            held_out = [member.judged(weights, *model) for member, model in zip(members, models, strict=True)]
+            choice.add(judge(float(alpha), models, held_out, rule=rule))
+            if choice.risen():
                 break
+        best = choice.chosen()
         held_out_scores = np.full((len(y), n_classes), np.nan, dtype=rows.dtype)
-        for member, scores in zip(members, best.scores, strict=True):
-            held_out_scores[member.held_out] = scores
+        for member, part in zip(members, best.held_out, strict=True):
+            held_out_scores[member.held_out] = part.scores
         coef, intercept = np.stack([c for c, _ in best.models]), np.stack([b for _, b in best.models])
-        whole = _refit(rows, y, weights, coef, intercept, best.alpha, refit_tol, max_iter) if refit else None
-    losses = np.array(best.losses)
+        whole = (
+            _refit(rows, y, weights, coef, intercept, best.alpha, l1_ratio, refit_tol, max_iter)
+            if refit
+            else None
+        )
     return FoldPath(
-        np.array(best.alphas), losses, best.alpha, coef, intercept, held_out_scores, whole, best.diagnostics
+        np.array(choice.alphas),
+        np.array(choice.losses),
+        best.alpha,
+        coef,
+        intercept,
+        held_out_scores,
+        whole,
+        diagnostics,
     )
 
 
@@ -238,6 +257,7 @@ def _refit(
     coef: Float,
     intercept: Float64,
     alpha: float,
+    l1_ratio: float,
     tol: float,
     max_iter: int,
 ) -> Solution:
@@ -253,6 +273,7 @@ def _refit(
         tol=tol,
         max_iter=max_iter,
         method="lbfgs",
+        l1_ratio=l1_ratio,
     )
 
 

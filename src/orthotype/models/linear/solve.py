@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.errors import ConvergenceWarning, Problems
+from orthotype.models.linear.early import HeldOutLoss
 from orthotype.models.linear.lbfgs import CAUTION, Iteration, minimise
 from orthotype.models.linear.loss import MultinomialObjective
-from orthotype.models.linear.penalties import L2
 from orthotype.models.linear.matrix import as_rows
+from orthotype.models.linear.owlqn import minimise_sparse
+from orthotype.models.linear.penalties import L2, ElasticNet
 from orthotype.models.linear.rows import Rows
 from orthotype.models.linear.softmax import Float, Float64, Integer
-from orthotype.models.linear.span import SpanProblem
+from orthotype.models.linear.span import Span
 from orthotype.models.linear.threads import one_blas_thread
 
 ABSENT = -1000.0
-SPAN_MOST_ROWS = 1500
+SPAN_MOST_ROWS = 400
 
 
 class Fitted(NamedTuple):
@@ -30,6 +32,19 @@ class Fitted(NamedTuple):
     value: float
     converged: bool
     diagnostics: tuple[Iteration, ...]
+
+
+class Plan(NamedTuple):
+    """One problem among the classes that are present, with the prior already pulled by gamma."""
+
+    n_classes: int
+    alpha: float
+    l1_ratio: float
+    prior: Float | None
+    start: tuple[Float, Float] | None
+    tol: float
+    max_iter: int
+    held_out: tuple[Rows, Integer] | None
 
 
 Method = Literal["auto", "lbfgs", "span"]
@@ -74,6 +89,8 @@ def solve(
     tol: float = 1e-4,
     max_iter: int = 500,
     method: Method = "auto",
+    l1_ratio: float = 0.0,
+    held_out: tuple[Any, Integer] | None = None,
 ) -> Solution:
     """Return the weights that minimise the class-balanced loss plus an L2 penalty with a centre.
 
@@ -110,6 +127,11 @@ def solve(
         Most steps.
     method
         "lbfgs" works on the genes, "span" in the span of the rows (n much smaller than p); "auto" chooses.
+    l1_ratio
+        Share of the absolute penalty, ``alpha * (l1_ratio |W|_1 + (1 - l1_ratio) / 2 || W ||^2)``; above 0
+        some weights are exactly zero. Without a center only.
+    held_out
+        Rows and classes that end the fit early, when their loss stops falling; with the L2 penalty only.
 
     Raises
     ------
@@ -130,19 +152,29 @@ def solve(
     """
     rows = as_rows(X)
     y = np.asarray(y)
-    check_problem(rows, y, n_classes, sample_weight, alpha=alpha, center=center)
+    check_problem(rows, y, n_classes, sample_weight, alpha=alpha, center=center, l1_ratio=l1_ratio)
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     weights = weights / weights.sum()
     present = np.bincount(y, weights=weights, minlength=n_classes) > 0
-    prior = None if center is None or gamma == 0.0 else gamma * np.asarray(center, dtype=np.float64)[present]
-    begin = None if start is None else (np.asarray(start[0])[present], np.asarray(start[1])[present])
-    kept = y if present.all() else np.where(present[y], np.cumsum(present)[y] - 1, 0)
-    few = rows.shape[0] <= SPAN_MOST_ROWS and 4 * rows.shape[0] <= rows.shape[1]
+    if held_out is not None:
+        known = present[held_out[1]]
+        held_out = (as_rows(held_out[0][known]), _among(present, held_out[1][known]))
+    plan = Plan(
+        n_classes=int(present.sum()),
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        prior=None
+        if center is None or gamma == 0.0
+        else gamma * np.asarray(center, dtype=np.float64)[present],
+        start=None if start is None else (np.asarray(start[0])[present], np.asarray(start[1])[present]),
+        tol=tol,
+        max_iter=max_iter,
+        held_out=held_out,
+    )
+    few = rows.shape[0] <= SPAN_MOST_ROWS and 3 * rows.shape[0] <= rows.shape[1]
+    spanned = method == "span" or (method == "auto" and few and l1_ratio == 0.0 and held_out is None)
     with one_blas_thread():
-        if method == "span" or (method == "auto" and few):
-            fitted = _in_span(rows, kept, weights, int(present.sum()), alpha, prior, tol, max_iter)
-        else:
-            fitted = _on_genes(rows, kept, weights, int(present.sum()), alpha, prior, begin, tol, max_iter)
+        fitted = (_in_span if spanned else _on_genes)(rows, _among(present, y), weights, plan)
     if not fitted.converged:
         warn_not_converged(fitted.diagnostics, tol)
     coef, intercept = fitted.coef, fitted.intercept
@@ -154,42 +186,35 @@ def solve(
     )
 
 
-def _on_genes(
-    rows: Rows,
-    y: Integer,
-    weights: Float64,
-    n_classes: int,
-    alpha: float,
-    prior: Float | None,
-    begin: tuple[Float, Float] | None,
-    tol: float,
-    max_iter: int,
-) -> Fitted:
-    objective = MultinomialObjective(
-        rows, y, weights, n_classes=n_classes, penalty=L2(alpha, None if prior is None else prior.T)
-    )
+def _among(present: NDArray[np.bool_], y: Integer) -> Integer:
+    """Return class numbers counted among the classes that are present; 0 for the others."""
+    return y if present.all() else np.where(present[y], np.cumsum(present)[y] - 1, 0)
+
+
+def _on_genes(rows: Rows, y: Integer, weights: Float64, plan: Plan) -> Fitted:
+    prior = None if plan.prior is None else plan.prior.T
+    smooth = L2(plan.alpha, prior) if plan.l1_ratio == 0.0 else ElasticNet(plan.alpha, plan.l1_ratio).smooth
+    objective = MultinomialObjective(rows, y, weights, n_classes=plan.n_classes, penalty=smooth)
+    begin = plan.start
     if begin is None:
-        W = np.zeros((n_classes, rows.shape[1])) if prior is None else prior
+        W = np.zeros((plan.n_classes, rows.shape[1])) if plan.prior is None else plan.prior
         begin = (W, -(W @ objective.mean))
-    minimum = minimise(objective, objective.pack(*begin), tol=tol, max_iter=max_iter)
-    coef, intercept = objective.unpack(minimum.theta)
-    return Fitted(coef, intercept, minimum.value, minimum.converged, minimum.diagnostics)
+    theta = objective.pack(*begin)
+    if plan.l1_ratio > 0.0:
+        threshold = ElasticNet(plan.alpha, plan.l1_ratio).threshold
+        minimum = minimise_sparse(objective, theta, threshold=threshold, tol=plan.tol, max_iter=plan.max_iter)
+        return Fitted(*objective.unpack(minimum.theta), minimum.value, minimum.converged, minimum.diagnostics)
+    watch = None if plan.held_out is None else HeldOutLoss(objective, *plan.held_out)
+    minimum = minimise(objective, theta, tol=plan.tol, max_iter=plan.max_iter, stop=watch)
+    best = minimum.theta if watch is None or watch.best is None else watch.best
+    return Fitted(*objective.unpack(best), minimum.value, minimum.converged, minimum.diagnostics)
 
 
-def _in_span(
-    rows: Rows,
-    y: Integer,
-    weights: Float64,
-    n_classes: int,
-    alpha: float,
-    prior: Float | None,
-    tol: float,
-    max_iter: int,
-) -> Fitted:
-    problem = SpanProblem(rows, prior)
-    minimum = problem.solve(y, weights, n_classes=n_classes, alpha=alpha, tol=tol, max_iter=max_iter)
-    coef, intercept = problem.unpack(minimum, weights)
-    return Fitted(coef, intercept, minimum.value, minimum.converged, minimum.diagnostics)
+def _in_span(rows: Rows, y: Integer, weights: Float64, plan: Plan) -> Fitted:
+    span = Span(rows, plan.prior)
+    found = _on_genes(span.rows, y, weights, plan._replace(prior=span.prior, start=None))
+    coef, intercept = span.expand(found.coef, found.intercept)
+    return found._replace(coef=coef, intercept=intercept)
 
 
 def _with_absent(
@@ -237,6 +262,7 @@ def check_problem(
     *,
     alpha: float = 1.0,
     center: Float | None = None,
+    l1_ratio: float = 0.0,
 ) -> None:
     """Raise one error with everything that makes a problem unsolvable."""
     problems = Problems("the regression problem")
@@ -249,6 +275,10 @@ def check_problem(
         problems.add(f"class numbers from {y.min()} to {y.max()}", expected=f"0 to {n_classes - 1}")
     if not (np.isfinite(alpha) and alpha > 0):
         problems.add(f"alpha={alpha}", expected="a positive, finite number")
+    if not 0.0 <= l1_ratio <= 1.0:
+        problems.add(f"l1_ratio={l1_ratio}", expected="a number from 0 to 1")
+    if l1_ratio > 0.0 and center is not None:
+        problems.add("an absolute penalty with a center", remedy="leave out l1_ratio or center")
     if sample_weight is not None:
         s = np.asarray(sample_weight)
         if s.shape != (n,):

@@ -1,9 +1,9 @@
 """From raw counts to the scores of every fold model, in one sweep over the rows.
 
-For each row: library size over the genes that count towards it, alignment of genes to columns (genes that share a
-column are added), encoding, and the product with the weights of all models side by side. Every step is a function of
-one row, so a file may be swept in blocks of any size. The native kernel does it without writing anything in between;
-:meth:`Sweep.aligned` is the obvious way.
+For each row: library size over the genes that count towards it, alignment of genes to columns (genes that
+share a column are added), encoding, and the product with the weights of all models side by side. Every step
+is a function of one row, so a file may be swept in blocks of any size. The native kernel does it without
+writing anything in between; :meth:`Sweep.aligned` is the obvious way.
 
 Conventions
 -----------
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.errors import Problems
-from orthotype.models.linear.kernel import held, kernel, padded
+from orthotype.models.linear.kernel import damaged, held, kernel, padded
 from orthotype.models.linear.matrix import check_csr
 from orthotype.models.linear.softmax import Float, Integer, softmax
 from orthotype.models.linear.threads import available_threads
 
 Encoding = Literal["none", "log", "binary"]
+SMALL_BLOCK = 128
 ENCODINGS: tuple[Encoding, ...] = ("none", "log", "binary")
 
 
@@ -57,7 +58,8 @@ class Sweep:
     target_sum
         To what the library size of a row is scaled, for the encoding "log".
     encoding
-        "log": ``log(1 + count * target_sum / library size)``; "binary": ``count > 0``; "none": counts as they are.
+        "log": ``log(1 + count * target_sum / library size)``; "binary": ``count > 0``; "none": counts as
+        they are.
 
     Raises
     ------
@@ -92,13 +94,16 @@ class Sweep:
         if len(library) != genes:
             problems.add(f"in_library names {len(library)} genes", expected=f"{genes}, as gene_to_column")
         if genes and int(np.max(gene_to_column)) >= self.columns:
-            problems.add(f"column {np.max(gene_to_column)} for a gene", expected=f"at most {self.columns - 1}")
+            problems.add(
+                f"column {np.max(gene_to_column)} for a gene", expected=f"at most {self.columns - 1}"
+            )
         if encoding not in ENCODINGS:
             problems.add(f"encoding {encoding!r}", expected="one of 'none', 'log', 'binary'")
         problems.raise_if_any()
         self.genes, self.target_sum, self.encoding = genes, float(target_sum), encoding
-        self.gene_to_column = np.ascontiguousarray(gene_to_column, dtype=np.int32)
-        self.in_library = np.ascontiguousarray(library, dtype=np.uint8)
+        self.gene_to_column = np.asarray(gene_to_column, dtype=np.int32)
+        self.in_library = library
+        self._genes = 2 * np.maximum(self.gene_to_column, -1) + library.astype(np.int32)
         used = self.gene_to_column[self.gene_to_column >= 0]
         self.families = len(np.unique(used)) < len(used)
         self.weights = padded(coef.reshape(-1, self.columns).T, np.float32)
@@ -158,21 +163,24 @@ class Sweep:
         return X if X.dtype in (np.float32, np.float64) else X.astype(np.float32)
 
     def _run(self, native: Any, X: Any, out: Any, probability: Any, votes: Any) -> None:
-        matrix = held(native, X)
-        native.label(
-            matrix,
-            self.gene_to_column,
-            self.in_library,
-            self.families or not native.canonical(matrix),
-            ENCODINGS.index(self.encoding),
-            self.target_sum,
+        matrix = held(native, X, check=False)
+        threads = available_threads() if X.shape[0] > SMALL_BLOCK else 1
+        places = (
             self.weights,
             self.offset,
             self.columns,
             self.models,
             self.classes,
-            available_threads() if X.shape[0] > 128 else 1,
+            threads,
             out,
             probability,
             votes,
         )
+        encoding = ENCODINGS.index(self.encoding)
+        try:
+            try:
+                native.label(matrix, self._genes, self.families, encoding, self.target_sum, *places)
+            except LookupError:
+                native.label(matrix, self._genes, True, encoding, self.target_sum, *places)
+        except ValueError as error:
+            raise damaged(error) from error

@@ -6,31 +6,14 @@ Guo et al. (2017), On calibration of modern neural networks, ICML.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-Floats = NDArray[np.float64]
+from orthotype.models.linear.softmax import Float, Float64, Integer, row_losses
 
 LOWEST, HIGHEST = 0.05, 20.0
 
 
-def softmax(scores: NDArray[np.floating]) -> Floats:
-    """Return class probabilities from logits; the last axis holds the classes."""
-    shifted = np.asarray(scores, dtype=np.float64)
-    shifted = shifted - shifted.max(axis=-1, keepdims=True)
-    np.exp(shifted, out=shifted)
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def log_loss(scores: NDArray[np.floating], y: NDArray[np.intp]) -> float:
-    """Return the mean negative log-probability of the true classes, in nats."""
-    shifted = np.asarray(scores, dtype=np.float64)
-    shifted = shifted - shifted.max(axis=1, keepdims=True)
-    log_norm = np.log(np.exp(shifted).sum(axis=1))
-    return float(np.mean(log_norm - shifted[np.arange(len(y)), y]))
-
-
-def fit_temperature(scores: NDArray[np.floating], y: NDArray[np.intp]) -> float:
+def fit_temperature(scores: Float, y: Integer, *, weights: Float64 | None = None) -> float:
     """Return the temperature T at which ``softmax(scores / T)`` has the lowest held-out log-loss.
 
     Dividing all logits of a cell by one number changes how sure the model is, never which class is first.
@@ -41,13 +24,16 @@ def fit_temperature(scores: NDArray[np.floating], y: NDArray[np.intp]) -> float:
         Logits of cells by a model that has not seen them, shape (n, n_classes).
     y
         Their true class codes, shape (n,).
+    weights
+        How much each cell counts, shape (n,); None: all the same.
 
     Returns
     -------
     A number between 0.05 and 20; above 1 the model was too sure of itself.
     """
+    shares = np.full(len(y), 1 / len(y)) if weights is None else weights / weights.sum()
     best = minimize_scalar(
-        lambda log_t: log_loss(scores / np.exp(log_t), y),
+        lambda log_t: float(shares @ row_losses(scores / np.exp(log_t), y)),
         bounds=(np.log(LOWEST), np.log(HIGHEST)),
         method="bounded",
         options={"xatol": 1e-6},

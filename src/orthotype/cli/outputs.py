@@ -1,0 +1,29 @@
+"""Places to write to, looked at before any work is done."""
+
+from pathlib import Path
+from typing import Final
+
+from orthotype._files import check_output
+from orthotype.errors import OutputError
+
+MODEL: Final = (".safetensors",)
+CELLS: Final = (".h5ad",)
+TABLE: Final = (".csv",)
+PAGE: Final = (".html", ".htm")
+
+
+def ready(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
+    """Refuse a place that cannot be written, or whose name promises something else than it will hold.
+
+    Raises
+    ------
+    OutputError
+        If the name has another ending, the folder is missing or not writable, or the file exists and
+        ``force`` is false.
+    """
+    if path.suffix.lower() not in endings and not path.is_dir():
+        found = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+        raise OutputError(
+            f"{path} {found}; expected {' or '.join(endings)}; name it {path.with_suffix(endings[0])}"
+        )
+    check_output(path, force=force)
