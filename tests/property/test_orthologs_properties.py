@@ -10,6 +10,7 @@ from orthotype.genes import OrthologMap, identify
 from orthotype.genes.policies import POLICIES
 from orthotype.genes.tables import gene_table
 
+FEW = settings(deadline=None, max_examples=25)
 PAIR = st.tuples(st.integers(0, 7), st.integers(0, 7))
 TABLES = st.lists(PAIR, min_size=1, max_size=25)
 MOUSE_NAMES = [symbol for symbol in gene_table("mouse").symbol_of.values() if symbol]
@@ -23,6 +24,7 @@ def made(rows, policy):
     return OrthologMap("rat", "zebrafish", policy=policy, table=table_of(rows))
 
 
+@settings(deadline=None)
 @given(rows=TABLES, policy=st.sampled_from(POLICIES))
 def test_no_gene_is_in_two_features(rows, policy):
     orthologs = made(rows, policy)
@@ -31,6 +33,7 @@ def test_no_gene_is_in_two_features(rows, policy):
         assert len(genes) == len(set(genes))
 
 
+@settings(deadline=None)
 @given(rows=TABLES)
 def test_one_to_one_means_alone_in_the_whole_table(rows):
     orthologs = made(rows, "one2one")
@@ -44,6 +47,7 @@ def test_one_to_one_means_alone_in_the_whole_table(rows):
     assert found == alone
 
 
+@settings(deadline=None)
 @given(rows=TABLES, data=st.data())
 def test_a_one_to_many_gene_is_never_one_to_one_whatever_genes_the_data_have(rows, data):
     orthologs = made(rows, "one2one")
@@ -54,6 +58,7 @@ def test_a_one_to_many_gene_is_never_one_to_one_whatever_genes_the_data_have(row
     assert not mapped & several
 
 
+@settings(deadline=None)
 @given(rows=TABLES, policy=st.sampled_from(["one2one", "groups"]), random=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rows, policy, random):
     shuffled = rows + rows[:3]
@@ -66,6 +71,7 @@ def test_the_order_of_rows_does_not_matter(rows, policy, random):
     assert members(made(rows, policy)) == members(made(shuffled, policy))
 
 
+@settings(deadline=None)
 @given(rows=TABLES, policy=st.sampled_from(["one2one", "groups", "best"]))
 def test_the_other_direction_has_the_same_features(rows, policy):
     there = made(rows, policy)
@@ -79,7 +85,7 @@ def test_the_other_direction_has_the_same_features(rows, policy):
     assert one == other
 
 
-@settings(deadline=None, max_examples=25)
+@FEW
 @given(
     names=st.lists(st.sampled_from(MOUSE_NAMES), min_size=1, max_size=60),
     policy=st.sampled_from(POLICIES),
@@ -96,7 +102,7 @@ def test_the_order_of_genes_and_the_rest_of_the_data_do_not_matter(names, policy
     assert P.sum(axis=1).max() <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@FEW
 @given(names=st.lists(st.sampled_from(MOUSE_NAMES), min_size=1, max_size=60), seed=st.integers(0, 2**32 - 1))
 def test_aligning_keeps_every_count_of_a_mapped_gene(names, seed):
     orthologs = bundled("groups")

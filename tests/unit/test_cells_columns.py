@@ -63,7 +63,7 @@ def test_usual_names_of_batch_columns_are_known(name):
 @pytest.mark.parametrize(
     "values",
     [
-        pytest.param([0.5, 0.25, 1.5, 0.5], id="measurement"),
+        pytest.param([0.5, 0.25] * 4, id="measurement"),
         pytest.param(["a", "a", "a", "a"], id="one value"),
         pytest.param(["a", "b", "c", "d"], id="a value for each cell"),
         pytest.param([None, None, None, "a"], id="hardly any"),

@@ -56,6 +56,7 @@ def test_other_forms_in_h5ad_and_zarr_become_rows(cells, form, tmp_path):
     found = read(tmp_path / "cells.h5ad")
     same(found, cells)
     assert found.layers["counts"].format == "csr"
+    assert sp.issparse(found.raw.X)
     np.testing.assert_array_equal(found.raw.to_adata().to_df(), cells.to_df())
 
 

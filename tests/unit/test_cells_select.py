@@ -41,6 +41,11 @@ def test_genes_of_one_group_are_chosen_when_only_presence_is_seen(counts, method
     assert np.flatnonzero(chosen).tolist() == list(range(N_MARKERS))
 
 
+def test_dispersion_is_the_same_whatever_the_model_sees(counts):
+    dispersion = METHODS["dispersion"]
+    np.testing.assert_array_equal(dispersion(measured(counts)), dispersion(measured(counts, Binarize())))
+
+
 def test_moments_are_those_of_the_textbook(counts):
     moments = measured(counts)
     linear = counts / counts.sum(axis=1, keepdims=True) * 1e4
@@ -63,11 +68,13 @@ def test_parts_add_up(counts):
 
 
 def test_equal_scores_are_taken_in_order():
-    counts = np.zeros((4, 6))
-    counts[0, :5] = 3
-    counts[1:, 5] = 9
-    chosen = select_genes(measured(counts), n_top=2)
-    assert np.flatnonzero(chosen).tolist() == [0, 1]
+    n_genes = 600
+    level = np.random.default_rng(1).integers(0, 3, n_genes)
+    counts = np.zeros((4, n_genes))
+    counts[0] = 1 + level
+    chosen = select_genes(measured(counts), n_top=(level == 2).sum() + 50)
+    expected = [*np.flatnonzero(level == 2), *np.flatnonzero(level == 1)[:50]]
+    assert np.flatnonzero(chosen).tolist() == sorted(expected)
 
 
 def test_all_that_qualify_are_taken_if_there_are_fewer(counts):
@@ -82,7 +89,9 @@ def test_genes_seen_in_hardly_any_cell_are_left_out():
     counts[:, 0] = 0
     counts[7, 0] = 1
     moments = measured(counts)
-    assert not select_genes(moments, n_top=30)[0]
+    assert np.argmax(METHODS["dispersion"](moments)) == 0
+    assert not select_genes(moments, n_top=5)[0]
+    assert select_genes(moments, n_top=5).sum() == 5
     assert select_genes(moments, n_top=30, min_mean=0.0)[0]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from orthotype.errors import GeneError
 from orthotype.genes import Species, identify
-from orthotype.genes.tables import gene_table
+from orthotype.genes.tables import GeneTable, gene_table
 
 
 def symbol_of(genes, species="human"):
@@ -71,6 +71,20 @@ def test_a_proposal_yields_to_the_gene_that_is_there_under_its_own_name():
         "unmapped",
     ]
     assert identify(["MARCHF1", "MARCH1"], species="human").how.tolist() == ["symbol", "unmapped"]
+
+
+def test_two_aliases_of_one_gene_name_neither():
+    assert identify(["PDL1"], species="human").how.tolist() == ["alias"]
+    assert identify(["PDL1", "PD-L1", "CD34"], species="human").how.tolist() == [
+        "unmapped",
+        "unmapped",
+        "symbol",
+    ]
+
+
+def test_letters_that_fit_two_symbols_in_other_case_name_neither():
+    table = GeneTable("pig", {}, {"Ab": "gene 1", "AB": "gene 2", "Cd": "gene 3"})
+    assert table.by_lower == {"cd": "gene 3"}
 
 
 def test_an_ambiguous_date_is_resolved_only_by_what_else_is_there():

@@ -25,6 +25,7 @@ def test_show_reads_old_names_ids_and_composed_partners():
     march, by_id = show(["MARCH1", "ENSMUSG00000069516"])
     assert (march["symbol"], march["how"]) == ("MARCHF1", "previous")
     assert (by_id["symbol"], by_id["how"]) == ("Lyz2", "id")
+    assert show(["Cd34"])[0]["species"] == "mouse"
     [partner] = show(["Cd34"], species="mouse", targets=["pig"])[0]["partners"]
     assert partner["via"] == "ENSG00000174059"
 

@@ -10,7 +10,9 @@ from orthotype.models.linear.kernel import KernelRows, describe, kernel, padded
 from orthotype.models.linear.rows import BlockRows
 
 native = kernel()
-needs_kernel = pytest.mark.skipif(native is None, reason="THE NATIVE KERNEL IS NOT BUILT: its own tests are skipped")
+needs_kernel = pytest.mark.skipif(
+    native is None, reason="THE NATIVE KERNEL IS NOT BUILT: its own tests are skipped"
+)
 
 
 def counts(rng, n, p, dtype, index=np.int32, *, binary=False):
@@ -39,7 +41,9 @@ def test_kernel_and_scipy_agree(dtype, index, K, binary):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), err_msg=name, **tolerance)
     np.testing.assert_allclose(fast.scores(W, offset), slow.scores(W, offset), **tolerance)
     some = np.array([5, 299, 0, 5])
-    np.testing.assert_allclose(fast.scores(W, offset, subset=some), slow.scores(W, offset, subset=some), **tolerance)
+    np.testing.assert_allclose(
+        fast.scores(W, offset, subset=some), slow.scores(W, offset, subset=some), **tolerance
+    )
     R = rng.normal(size=(300, K)).astype(dtype)
     np.testing.assert_allclose(fast.transposed(R), slow.transposed(R), **tolerance)
     for one, other in zip(fast.moments(weights / 300), slow.moments(weights / 300), strict=True):
@@ -71,13 +75,20 @@ def test_threads_change_no_bit(n, monkeypatch):
     rng = np.random.default_rng(n)
     X = counts(rng, n, 40, np.float32)
     rows = KernelRows(X, native)
-    monkeypatch.setattr(KernelRows, "_threads", lambda self, columns: threads)
     W, y, weights = rng.normal(size=(40, 5)).astype(np.float32), rng.integers(0, 5, n), rng.random(n)
     results = []
     for threads in (1, 2, 3, 8, 64):
+        monkeypatch.setattr(KernelRows, "_threads", lambda self, columns, threads=threads: threads)
         sums = rows.loss_gradient(y, weights, W, np.zeros(5))
         back = rows.transposed(np.ones((n, 2)))
-        parts = (sums.by_gene, sums.by_class, sums.spread, back, *rows.moments(weights), rows.scores(W, np.zeros(5)))
+        parts = (
+            sums.by_gene,
+            sums.by_class,
+            sums.spread,
+            back,
+            *rows.moments(weights),
+            rows.scores(W, np.zeros(5)),
+        )
         results.append((sums.loss, *[part.tobytes() for part in parts]))
     assert all(result == results[0] for result in results)
 
@@ -133,7 +144,11 @@ def test_unsorted_and_duplicated_indices_are_added_up(mode, monkeypatch):
 def test_calls_with_wrong_arrays_are_refused():
     X = counts(np.random.default_rng(0), 5, 4, np.float32)
     held = native.matrix(X.indptr, X.indices, X.data, 4, True)
-    W, offset, out = padded(np.ones((4, 2)), np.float32), padded(np.zeros((1, 2)), np.float32), np.empty((5, 2))
+    W, offset, out = (
+        padded(np.ones((4, 2)), np.float32),
+        padded(np.zeros((1, 2)), np.float32),
+        np.empty((5, 2)),
+    )
     with pytest.raises(TypeError, match="out"):
         native.scores(held, None, W, offset, 2, 1, out)
     with pytest.raises(ValueError, match="out"):

@@ -7,7 +7,7 @@ import pytest
 from orthotype import datasets
 from orthotype.errors import GeneError
 from orthotype.genes import OrthologMap, identify
-from orthotype.genes.tables import gene_table
+from orthotype.genes.tables import gene_table, one_to_one_of_human
 
 
 def gene_names(dataset):
@@ -151,6 +151,16 @@ def test_other_species_are_reached_from_human_and_through_human(target):
     assert 14_000 < composed.n_features < direct.n_features
     marker = identify(["CD34"], species=target)
     assert direct.names[direct.projection(marker).indices].tolist() == ["CD34"]
+
+
+def test_a_composed_pair_is_one_to_one_only_if_both_its_halves_are():
+    mouse, pig = one_to_one_of_human("mouse"), one_to_one_of_human("pig")
+    through = {(mouse[human], pig[human]) for human in mouse.keys() & pig.keys()}
+    orthologs = OrthologMap("mouse", "pig")
+    pairs = zip(orthologs.source_members, orthologs.target_members, strict=True)
+    assert {(source, target) for (source,), (target,) in pairs} == through
+    families = OrthologMap("mouse", "pig", policy="groups")
+    assert families.n_features > orthologs.n_features
 
 
 def test_tiers_choose_among_pairs_judged_on_the_whole_table():

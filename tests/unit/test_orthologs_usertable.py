@@ -77,6 +77,17 @@ def test_an_unrecognised_partner_still_counts_as_a_partner():
     assert orthologs.report["unrecognised_mouse"] == {"n": 1, "examples": ["nonsense"]}
 
 
+def test_a_symbol_that_is_a_gene_of_its_own_is_no_further_name_of_another():
+    table = pd.DataFrame(
+        {
+            "rat_ensembl_gene": ["ENSRNOG00000011483", ""],
+            "rat_symbol": ["S100a9", "S100a9"],
+            "human_symbol": ["S100A9", "LYZ"],
+        }
+    )
+    assert OrthologMap("rat", "human", table=table).source_members == [("ENSRNOG00000011483",), ("S100a9",)]
+
+
 def test_the_homology_type_of_a_filtered_table_is_believed():
     table = pd.DataFrame(
         {

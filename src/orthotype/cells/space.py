@@ -47,7 +47,7 @@ class Alignment:
     """
 
     projection: sp.csr_array
-    library: NDArray[np.float32]
+    library: NDArray[np.float64]
     present: NDArray[np.bool_]
     share: float
     encoder: Encoder
@@ -109,7 +109,7 @@ class FeatureSpace:
         library = np.asarray(projection.sum(axis=1)).ravel() > 0
         return Alignment(
             projection=sp.csr_array(projection[:, self.selected]),
-            library=library.astype(np.float32),
+            library=library.astype(np.float64),
             present=present,
             share=float(self.share[present].sum(dtype=np.float64) / self.share.sum(dtype=np.float64)),
             encoder=self.encoder,
@@ -218,6 +218,6 @@ def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_siz
     moments = GeneMoments(projection.shape[1])
     for _, block in rows.blocks(block_size):
         aligned = sp.csr_array(block @ projection)
-        totals = np.asarray(aligned.sum(axis=1), dtype=np.float64).ravel()
+        totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
         moments.update(aligned, totals=totals, encoded=encoder.encode(aligned, totals))
     return moments

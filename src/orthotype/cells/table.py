@@ -17,7 +17,7 @@ from orthotype.genes.species import resolve_species
 if TYPE_CHECKING:
     from anndata import AnnData
 
-BLOCK_SIZE = 4096
+BLOCK_SIZE = 1024
 # A species is refused when another one recognises this much more of the gene names.
 CONTRADICTION = 0.3
 

@@ -1,5 +1,7 @@
 """Files to read from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +22,22 @@ def opened(path: Path) -> "AnnData":
     """
     from orthotype.cells.read import read
 
+    with reading(path):
+        return read(path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Show what is being read; a file that the system does not hand over is named.
+
+    Raises
+    ------
+    InputError
+        If the file may not be read.
+    """
     with progress(f"reading {path}"):
         try:
-            return read(path)
+            yield
         except OSError as error:
             raise InputError(
                 f"{path} cannot be read ({error.strerror or error}); check the file and its permissions"

@@ -1,6 +1,7 @@
 """``orthotype inspect``: what a file holds, as orthotype sees it."""
 
-from orthotype.cli.console import progress, say, say_json
+from orthotype.cli.console import say, say_json
+from orthotype.cli.inputs import reading
 from orthotype.cli.options import CellsFile, Json
 
 
@@ -11,7 +12,7 @@ def inspect(file: CellsFile, json: Json = False) -> None:
     """
     from orthotype.cells.inspect import inspect as inspect_cells
 
-    with progress(f"reading {file}"):
+    with reading(file):
         found = inspect_cells(file)
     if json:
         say_json(found.to_dict())

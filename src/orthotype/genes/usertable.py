@@ -56,11 +56,7 @@ def user_pairs(
             rows.setdefault((a, b), kind)
     usable = [key for key in rows if key[0] not in left_lost and key[1] not in right_lost]
     if not usable:
-        lost = [listed(sorted(names)) or "none" for names in (left_lost, right_lost)]
-        raise GeneError(
-            f"{name} has no usable pair of {source.name} and {target.name} genes in {len(frame):,} rows; not "
-            f"recognised: {lost[0]} ({source.name}) and {lost[1]} ({target.name}); check species and columns"
-        )
+        raise _nothing_usable(name, len(frame), {source.name: left_lost, target.name: right_lost})
     one = _one_to_one(rows, usable)
     n_given = sum(bool(a and b) for a, b in zip(left_keys, right_keys, strict=True))
     report = {
@@ -78,6 +74,15 @@ def user_pairs(
     }
     names = _other_names(frame, left, left_keys), _other_names(frame, right, right_keys)
     return _pairs_of(source, target, usable, one, names, release), report
+
+
+def _nothing_usable(name: str, n_rows: int, lost: dict[str, set[str]]) -> GeneError:
+    species = " and ".join(lost)
+    names = " and ".join(f"{listed(sorted(names)) or 'none'} ({species})" for species, names in lost.items())
+    return GeneError(
+        f"{name} has no usable pair of {species} genes in {n_rows:,} rows; not recognised: {names}; "
+        "check species and columns"
+    )
 
 
 def _one_to_one(rows: dict[tuple[str, str], str], usable: list[tuple[str, str]]) -> list[bool]:

@@ -26,10 +26,9 @@ def as_labels(values: Labels, *, name: str) -> Texts:
     if dimensions != 1:
         raise InputError(f"{name} has {dimensions} dimensions; expected one label per cell")
     series = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
-    missing = series.isna().to_numpy(dtype=bool)
-    texts: Texts = series.astype(object).map(str).to_numpy(dtype=object)
-    missing |= np.fromiter((not text.strip() for text in texts), dtype=bool, count=len(texts))
-    texts[missing] = None
+    texts: Texts = series.astype(object).map(str).to_numpy(dtype=object, copy=True)
+    blank = np.fromiter((not text.strip() for text in texts), dtype=bool, count=len(texts))
+    texts[series.isna().to_numpy(dtype=bool) | blank] = None
     return texts
 
 

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from orthotype.models.folds import make_folds
+from orthotype.models.linear.choice import Rule
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import FoldPath, fit_path
 from orthotype.models.linear.softmax import softmax
@@ -74,7 +75,8 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     alpha
-        Strength of the L2 penalty, or ``"cv"`` to choose it on the folds.
+        Strength of the L2 penalty, or the rule that chooses it on the folds: ``"strongest"`` or ``"lowest"``,
+        explained in :mod:`orthotype.models.linear.choice`.
     n_splits
         Number of folds and of models; fewer where there are fewer groups.
     tol
@@ -117,7 +119,7 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        alpha: float | str = "cv",
+        alpha: float | Rule = "strongest",
         *,
         n_splits: int = 5,
         tol: float = 1e-4,
@@ -173,8 +175,8 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             n_classes=len(self.classes_),
             folds=folds,
             sample_weight=class_weights(codes),
-            alphas=None if self.alpha == "cv" else np.array([float(self.alpha)]),
-            rule="strongest",
+            alphas=None if isinstance(self.alpha, str) else np.array([float(self.alpha)]),
+            rule=self.alpha if isinstance(self.alpha, str) else "lowest",
             tol=self.tol,
             max_iter=self.max_iter,
         )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from orthotype._keys import KEY
+from orthotype.cells.table import check_column
+from orthotype.errors import Problems
 from orthotype.metrics import Evaluation
 from orthotype.report.write import write_report
 from orthotype.transfer.annotated import evaluate_annotation, read_annotation
@@ -56,6 +58,10 @@ def report_annotation(
     OutputError
         If the place cannot be written, or holds a file and ``force`` is false.
     """
+    problems = Problems(subject)
+    if labels is not None:
+        check_column(adata, labels, problems=problems)
+    problems.raise_if_any()
     found = read_annotation(adata, key_added=key_added, subject=subject)
     if evaluation is None and labels is not None:
         evaluation = evaluate_annotation(

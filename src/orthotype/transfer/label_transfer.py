@@ -41,7 +41,9 @@ class LabelTransfer:
     selection
         What makes a gene variable: ``"dispersion"`` or ``"variance"`` of the encoded values.
     alpha
-        Strength of the L2 penalty, or ``"cv"`` to choose it by cross-validation on the source.
+        Strength of the L2 penalty, or the rule that chooses it by cross-validation on the source:
+        ``"strongest"``, the strongest penalty that is as good as the best within a standard error (carries over
+        to other species and studies best), or ``"lowest"``, the lowest held-out loss.
     n_splits
         Folds, and fold models that vote.
     random_state
@@ -71,7 +73,7 @@ class LabelTransfer:
         policy: str = "one2one",
         n_top_genes: int = 2000,
         selection: str = "dispersion",
-        alpha: float | Literal["cv"] = "cv",
+        alpha: float | Literal["strongest", "lowest"] = "strongest",
         n_splits: int = 5,
         random_state: int = 0,
         block_size: int = BLOCK_SIZE,

@@ -6,13 +6,13 @@ lowest
     the strength with the lowest held-out log-loss: for cells like the training cells, and probabilities used
     as they are.
 strongest
-    the strongest penalty that is not worse than the best one by more than a standard error. Losses are taken
-    at each strength's best temperature, because a strong penalty mostly makes a model less sure, which
-    calibration undoes. The standard error is that of the differences between the two strengths over the
-    folds. For cells of another species or study: a strong penalty rests on many genes, a weak one on the few
-    that separate the training cells best, and those are the ones that fail first elsewhere.
+    the strongest penalty whose loss is within one standard error of the lowest. Losses are taken at each
+    strength's best temperature, because a strong penalty mostly makes a model less sure, which calibration
+    undoes; the standard error is that of the best strength over the folds. For cells of another species or
+    study: a strong penalty rests on many genes, a weak one on the few that separate the training cells best,
+    and those are the ones that fail first elsewhere.
 
-The second is the one-standard-error rule of Breiman et al. (1984), on calibrated losses and paired folds.
+The second is the one-standard-error rule of Breiman et al. (1984), on calibrated losses.
 """
 
 from dataclasses import dataclass
@@ -124,12 +124,11 @@ class Choice:
     def _as_good(self, candidate: Candidate, best: Candidate) -> bool:
         if self.rule == "lowest":
             return False
-        shared = np.isfinite(candidate.losses) & np.isfinite(best.losses)
-        difference = (candidate.losses - best.losses)[shared]
-        if len(difference) < 2:
+        losses = best.losses[np.isfinite(best.losses)]
+        if len(losses) < 2:
             return False
-        error = float(difference.std(ddof=1)) / np.sqrt(len(difference))
-        return candidate.alpha > best.alpha and float(difference.mean()) <= error
+        error = float(losses.std(ddof=1)) / float(np.sqrt(len(losses)))
+        return candidate.alpha > best.alpha and candidate.risk <= best.risk + error
 
     def risen(self) -> bool:
         """Tell whether the held-out loss has been above its best for two strengths."""

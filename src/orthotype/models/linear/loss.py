@@ -104,8 +104,12 @@ class MultinomialObjective:
         return np.vstack([W, centred[None]]).astype(self.rows.dtype)
 
     def unpack(self, theta: Float) -> tuple[Float, Float64]:
-        """Return coefficients (K, p) and the intercept of raw rows (K,)."""
-        return np.ascontiguousarray(theta[:-1].T), self.offset(theta)
+        """Return coefficients (K, p) and the intercept of raw rows (K,).
+
+        A constant added to all intercepts changes nothing; it is chosen so that the mean score is zero.
+        """
+        level = theta[-1].astype(np.float64).mean()
+        return np.ascontiguousarray(theta[:-1].T), self.offset(theta) - level
 
     def __call__(self, theta: Float) -> Evaluation:
         """Evaluate objective, gradient and diagonal curvature: one pass over the rows."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from orthotype.errors import Problems
-from orthotype.models.linear.choice import Choice, HeldOut, Rule, judge
+from orthotype.models.linear.choice import RULES, Choice, HeldOut, Rule, judge
 from orthotype.models.linear.lbfgs import Iteration, Memory, Minimum, minimise
 from orthotype.models.linear.loss import MultinomialObjective
 from orthotype.models.linear.matrix import as_rows
@@ -204,7 +204,7 @@ def fit_path(
     """
     rows, y, folds = as_rows(X), np.asarray(y), np.asarray(folds)
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    _check(rows, y, folds, weights, n_classes)
+    _check(rows, y, folds, weights, n_classes, rule)
     with one_blas_thread():
         members = [
             _Fold(
@@ -277,9 +277,14 @@ def _refit(
     )
 
 
-def _check(rows: Rows, y: Integer, folds: Integer, weights: Float64, n_classes: int) -> None:
+def _check(rows: Rows, y: Integer, folds: Integer, weights: Float64, n_classes: int, rule: str) -> None:
     check_problem(rows, y, n_classes, weights)
-    problems = Problems("the folds")
+    problems = Problems("the path of penalties")
+    if rule not in RULES:
+        problems.add(
+            f"rule {rule!r} is not known",
+            expected=f"one of {', '.join(map(repr, RULES))}, or a positive number for alpha",
+        )
     if folds.shape != y.shape:
         problems.add(f"fold numbers of shape {folds.shape}", expected=f"{y.shape}, one for each row")
     elif folds.min() < -1 or folds.max() < 0:
