@@ -5,10 +5,11 @@ Usage::
     pip install . scanpy scikit-misc
     python benchmarks/genes.py [--seeds 5]
 
-On the bundled Baron pancreas pair, both directions. The *source side* is the mean recall on donors that the model
-has not seen (folds by donor); defaults are chosen there. The *transfer* side is reported beside it: accuracy and
-mean recall over the ten shared classes, no alignment, no target label used for anything but the score. Results go to
-``benchmarks/results/genes.json`` and the table of ``docs/orthologs.md`` is made from them.
+On the bundled Baron pancreas pair, both directions. The *source side* is the mean recall on donors that the
+model has not seen (folds by donor); defaults are chosen there. The *transfer* side is reported beside it:
+accuracy and mean recall over the ten shared classes, no alignment, no target label used for anything but
+the score. Results go to ``benchmarks/results/genes.json`` and the table of ``docs/orthologs.md`` is made
+from them.
 """
 
 import argparse

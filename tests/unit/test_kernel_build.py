@@ -94,7 +94,8 @@ for case in range(300):
     indices = rng.integers(0, p, int(indptr[-1])).astype(index)
     data = None if case % 5 == 0 else rng.random(len(indices)).astype(real)
     kind = case % 7
-    if kind == 1 and len(indices): indices[rng.integers(len(indices))] = rng.choice([-1, p, 2**31 - 1, -(2**31)])
+    if kind == 1 and len(indices):
+        indices[rng.integers(len(indices))] = rng.choice([-1, p, 2**31 - 1, -(2**31)])
     elif kind == 2: indptr[rng.integers(n + 1)] = rng.choice([-5, 2**31 - 1])
     elif kind == 3: indptr = indptr[::-1].copy()
     elif kind == 4: indices = indices[: len(indices) // 2].copy()

@@ -92,8 +92,8 @@ def summary(card: dict[str, Any], found: Any) -> str:
     ]
     if found.target_only:
         cells = int(found.target_only_calls["cells"].sum())
-        lines.append(
-            f"  not in mouse  {', '.join(found.target_only)}: {cells:,} human cells, none of which can be "
-            "labelled right"
-        )
+        lines += [
+            f"  not in mouse  {', '.join(found.target_only)}",
+            f"                ({cells:,} human cells, which no label of the model can be right for)",
+        ]
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from orthotype.errors import ModelFileError
 
 FORMAT = "orthotype-model"
 FORMAT_VERSION = 1
+FORMAT_ENTRIES = ("format", "format_version")  # of the card in a file: how it is written, not what it says
 
 Arrays = dict[str, np.ndarray]
 Card = dict[str, Any]

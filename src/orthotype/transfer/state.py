@@ -17,7 +17,7 @@ from orthotype.errors import ModelFileError
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.models.consensus import fold_scores
 from orthotype.models.profiles import ClassProfiles
-from orthotype.models.store import Arrays, Card, content_hash, read_model, write_model
+from orthotype.models.store import FORMAT_ENTRIES, Arrays, Card, content_hash, read_model, write_model
 
 N_TOP_GENES = 20
 # Name and number of dimensions of every array in a model file.
@@ -176,7 +176,7 @@ class ModelState:
             profiles=ClassProfiles(
                 mean=arrays["class_mean"], variance=arrays["class_variance"], n_cells=arrays["class_cells"]
             ),
-            card=card,
+            card={name: entry for name, entry in card.items() if name not in FORMAT_ENTRIES},
         )
 
 

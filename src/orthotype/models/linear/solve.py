@@ -171,7 +171,7 @@ def solve(
         max_iter=max_iter,
         held_out=held_out,
     )
-    few = rows.shape[0] <= SPAN_MOST_ROWS and 3 * rows.shape[0] <= rows.shape[1]
+    few = rows.shape[0] <= SPAN_MOST_ROWS and 5 * rows.shape[0] <= rows.shape[1]
     spanned = method == "span" or (method == "auto" and few and l1_ratio == 0.0 and held_out is None)
     with one_blas_thread():
         fitted = (_in_span if spanned else _on_genes)(rows, _among(present, y), weights, plan)

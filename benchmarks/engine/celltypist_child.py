@@ -1,0 +1,59 @@
+"""Runs inside CellTypist's own environment: train or annotate a saved problem, print JSON."""
+
+import json
+import resource
+import sys
+import time
+
+import anndata
+import celltypist
+import numpy as np
+from scipy.sparse import csr_matrix
+
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def load(path):
+    held = np.load(path, allow_pickle=False)
+
+    def adata(prefix):
+        parts = held[f"{prefix}data"], held[f"{prefix}indices"], held[f"{prefix}indptr"]
+        X = csr_matrix(parts, shape=(len(parts[2]) - 1, int(held["genes"])))
+        made = anndata.AnnData(X)
+        made.var_names = [f"g{j}" for j in range(X.shape[1])]
+        return made
+
+    train, test = adata("train_"), adata("test_")
+    train.obs["label"] = [f"c{k}" for k in held["y"]]
+    return train, test, np.array([f"c{k}" for k in held["y_test"]])
+
+
+def main(_, __, task, path, runs):
+    train, test, y_test = load(path)
+    before, times = peak_mb(), []
+    model = None
+    for _ in range(int(runs) if task == "train" else 1):
+        start = time.perf_counter()
+        model = celltypist.train(train, labels="label", n_jobs=2, check_expression=False)
+        times.append(time.perf_counter() - start)
+    extra = peak_mb() - before
+    if task == "annotate":
+        times = []
+        for _ in range(int(runs)):
+            start = time.perf_counter()
+            celltypist.annotate(test, model=model)
+            times.append(time.perf_counter() - start)
+    labels = celltypist.annotate(test, model=model).predicted_labels["predicted_labels"].to_numpy()
+    hit = labels == y_test
+    result = {
+        "accuracy": float(hit.mean()),
+        "mean_recall": float(np.mean([hit[y_test == k].mean() for k in set(y_test)])),
+    }
+    result |= {"seconds": float(np.median(times)), "times": times, "extra_mb": extra, "cells": len(y_test)}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv)

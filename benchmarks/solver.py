@@ -1,0 +1,143 @@
+"""Time until solvers of the same objective come within 1e-3 of its minimum: ``python benchmarks/solver.py``.
+
+Every solver gets the smallest budget of iterations that reaches the gap, and is then timed with it: the
+median of five runs in a process of its own. CellTypist minimises something else and is run as it comes.
+``--quick`` takes one run each; ``--problems baron`` needs nothing but the bundled cells.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import celltypist, peers, table
+from engine.measure import child, machine, peak_mb, save, timed
+from engine.problems import Problem, names, problem
+
+GAP = 1e-3
+BUDGETS = (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1200)
+
+
+def run_child(task: str, name: str, solver: str, runs: str, best: str) -> dict[str, Any]:
+    """Measure one solver on one problem, inside its own process."""
+    if "scipy" in solver:
+        os.environ["ORTHOTYPE_KERNEL"] = "scipy"
+    data = problem(name)
+    if task == "best":
+        return {
+            "objective": peers.objective(data, *peers.quietly(peers.orthotype_kernel, _precise(data), 3000))
+        }
+    if task == "path":
+        return _path(data, int(runs))
+    fit = peers.SOLVERS[solver]
+    gaps: dict[int, float] = {}
+
+    def gap(budget: int) -> float:
+        if budget not in gaps:
+            gaps[budget] = peers.objective(data, *peers.quietly(fit, data, budget)) / float(best) - 1
+        return gaps[budget]
+
+    low, high = 0, len(BUDGETS) - 1
+    while low < high and "SGD" not in solver:
+        middle = (low + high) // 2
+        low, high = (low, middle) if gap(BUDGETS[middle]) <= GAP else (middle + 1, high)
+    budget = BUDGETS[low] if "SGD" not in solver else 20
+    before = peak_mb()
+    found, seconds, times = timed(lambda: peers.quietly(fit, data, budget), int(runs))
+    result = {
+        "seconds": seconds,
+        "times": times,
+        "budget": budget,
+        "gap": gap(budget),
+        "extra_mb": peak_mb() - before,
+    }
+    return result | peers.scores(data, *found)
+
+
+def _precise(data: Problem) -> Problem:
+    return Problem(**{**vars(data), "X": data.X.astype(np.float64)})
+
+
+def _path(data: Problem, runs: int) -> dict[str, Any]:
+    """Measure five folds times ten penalties with the refit, as the default estimator does it."""
+    from orthotype.models.linear import class_weights, fit_path, stratified_folds
+
+    folds = stratified_folds(data.y, n_splits=5, random_state=0)
+    weights = class_weights(data.y)
+    found, seconds, times = timed(
+        lambda: fit_path(
+            data.X,
+            data.y,
+            n_classes=data.classes,
+            folds=folds,
+            sample_weight=weights,
+            refit=True,
+            refit_tol=GAP,
+        ),
+        runs,
+    )
+    result = {"seconds": seconds, "times": times, "alphas": len(found.alphas), "alpha": found.alpha}
+    return result | peers.scores(data, found.refit.coef, found.refit.intercept)
+
+
+def run_celltypist(name: str, runs: int) -> dict[str, Any]:
+    """Train CellTypist with its defaults in its own environment."""
+    python = celltypist.interpreter()
+    if python is None:
+        return {"error": "could not be installed"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "problem.npz"
+        save_problem(problem(name), path)
+        script = Path(__file__).parent / "engine" / "celltypist_child.py"
+        return child(str(script), "train", str(path), str(runs), python=python)
+
+
+def save_problem(data: Problem, path: Path) -> None:
+    """Write a problem for another environment."""
+    parts = {}
+    for prefix, X in (("train_", data.X), ("test_", data.X_test)):
+        parts |= {f"{prefix}data": X.data, f"{prefix}indices": X.indices, f"{prefix}indptr": X.indptr}
+    np.savez(path, y=data.y, y_test=data.y_test, genes=data.X.shape[1], **parts)
+
+
+def main() -> None:
+    """Run everything that was asked for, write JSON and the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", nargs="+", default=names(), choices=names())
+    parser.add_argument("--solvers", nargs="+", default=[*peers.SOLVERS, "CellTypist"])
+    parser.add_argument("--quick", action="store_true", help="one run each instead of five")
+    chosen = parser.parse_args()
+    runs = 1 if chosen.quick else 5
+    results: dict[str, Any] = {"machine": machine(), "gap": GAP, "runs": runs, "problems": {}}
+    for name in chosen.problems:
+        data = problem(name)
+        best = child(__file__, "best", name, "orthotype", "1", "0")["objective"]
+        shape = {
+            "cells": data.X.shape[0],
+            "genes": data.X.shape[1],
+            "classes": data.classes,
+            "nonzeros": data.X.nnz,
+        }
+        entry: dict[str, Any] = {"what": data.what, **shape, "alpha": data.alpha, "best": best, "solvers": {}}
+        entry["path"] = child(__file__, "path", name, "orthotype", str(runs), "0")
+        for solver in chosen.solvers:
+            print(f"{name}: {solver}", file=sys.stderr)
+            if solver == "CellTypist":
+                entry["solvers"][solver] = run_celltypist(name, runs)
+            else:
+                entry["solvers"][solver] = child(__file__, "fit", name, solver, str(runs), str(best))
+        results["problems"][name] = entry
+    save("solver", results)
+    table.write()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(run_child(*sys.argv[2:])))
+    else:
+        main()
