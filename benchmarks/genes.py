@@ -53,9 +53,11 @@ def aligned_counts(source: Side, target: Side, policy: str) -> tuple[sp.csr_arra
     orthologs = OrthologMap(source.table.species, target.table.species, policy=policy)
     sides = [(s.table, project(orthologs, s.table.genes, species=s.table.species)) for s in (source, target)]
     shared = np.all([np.diff(P.tocsc().indptr) > 0 for _, P in sides], axis=0)
-    return tuple(
-        sp.csr_array(next(iter(table.rows.blocks(10**9)))[1] @ sp.csr_array(P[:, shared])) for table, P in sides
+    first, second = (
+        sp.csr_array(next(iter(table.rows.blocks(10**9)))[1] @ sp.csr_array(P[:, shared]))
+        for table, P in sides
     )
+    return first, second
 
 
 def encoded(counts: sp.csr_array) -> sp.csr_array:
@@ -65,7 +67,8 @@ def encoded(counts: sp.csr_array) -> sp.csr_array:
 def by_moments(method: str) -> Callable[[sp.csr_array, int], Mask]:
     def select(counts: sp.csr_array, n_top: int) -> Mask:
         moments = GeneMoments(counts.shape[1])
-        moments.update(counts, totals=np.asarray(counts.sum(axis=1), dtype=float).ravel(), encoded=encoded(counts))
+        totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+        moments.update(counts, totals=totals, encoded=encoded(counts))
         return select_genes(moments, n_top=n_top, method=method)
 
     return select
@@ -97,7 +100,9 @@ SELECTIONS = {
 }
 
 
-def run(source: Side, target: Side, *, policy: str, selection: str, n_top: int, alpha: str, seeds: int) -> dict[str, Any]:
+def run(
+    source: Side, target: Side, *, policy: str, selection: str, n_top: int, alpha: str, seeds: int
+) -> dict[str, Any]:
     """Fit and score one setting over the seeds of the folds."""
     counts = aligned_counts(source, target, policy)
     genes = SELECTIONS[selection](counts[0], n_top) | SELECTIONS[selection](counts[1], n_top)
@@ -130,7 +135,8 @@ def run(source: Side, target: Side, *, policy: str, selection: str, n_top: int, 
 def settings() -> list[dict[str, Any]]:
     """Return the default with one choice changed at a time, and selection against penalty in full."""
     default = {"policy": "one2one", "selection": "dispersion", "n_top": 2000, "alpha": "strongest"}
-    changed = [{**default, "selection": s, "alpha": a} for s, a in product(SELECTIONS, ("strongest", "lowest"))]
+    pairs = product(SELECTIONS, ("strongest", "lowest"))
+    changed = [{**default, "selection": selection, "alpha": alpha} for selection, alpha in pairs]
     changed += [{**default, "policy": policy} for policy in ("groups", "best", "first")]
     changed += [{**default, "n_top": n_top} for n_top in (500, 1000, 4000)]
     return changed
@@ -146,10 +152,12 @@ def main() -> None:
         for source, target in ((mouse, human), (human, mouse)):
             rows.append(run(source, target, **setting, seeds=seeds))
             r = rows[-1]
+            words = f"{r['policy']:<8} {r['selection']:<10} {r['n_top']:>4} {r['alpha']:<9}"
             print(
-                f"{r['source']:>5} to {r['target']:<5} {r['policy']:<8} {r['selection']:<10} {r['n_top']:>4} "
-                f"{r['alpha']:<9} unseen donors {r['unseen_donor_mean_recall']:.3f} | accuracy {r['accuracy']:.3f} "
-                f"mean recall {r['mean_recall']:.3f} (+-{r['spread_mean_recall'] / 2:.3f}) macro F1 {r['macro_f1']:.3f}",
+                f"{r['source']:>5} to {r['target']:<5} {words} "
+                f"unseen donors {r['unseen_donor_mean_recall']:.3f} | accuracy {r['accuracy']:.3f} "
+                f"mean recall {r['mean_recall']:.3f} (+-{r['spread_mean_recall'] / 2:.3f}) "
+                f"macro F1 {r['macro_f1']:.3f}",
                 flush=True,
             )
     machine = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}

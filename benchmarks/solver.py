@@ -20,6 +20,7 @@ from engine.measure import child, machine, peak_mb, save, timed
 from engine.problems import Problem, names, problem
 
 GAP = 1e-3
+NEWTON = tuple(range(1, 21))
 BUDGETS = (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1200)
 
 
@@ -42,11 +43,12 @@ def run_child(task: str, name: str, solver: str, runs: str, best: str) -> dict[s
             gaps[budget] = peers.objective(data, *peers.quietly(fit, data, budget)) / float(best) - 1
         return gaps[budget]
 
-    low, high = 0, len(BUDGETS) - 1
+    budgets = NEWTON if "newton" in solver else BUDGETS
+    low, high = 0, len(budgets) - 1
     while low < high and "SGD" not in solver:
         middle = (low + high) // 2
-        low, high = (low, middle) if gap(BUDGETS[middle]) <= GAP else (middle + 1, high)
-    budget = BUDGETS[low] if "SGD" not in solver else 20
+        low, high = (low, middle) if gap(budgets[middle]) <= GAP else (middle + 1, high)
+    budget = budgets[low] if "SGD" not in solver else 20
     before = peak_mb()
     found, seconds, times = timed(lambda: peers.quietly(fit, data, budget), int(runs))
     result = {

@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
 def main() -> None:
     mouse, human = ot.datasets.get(SOURCE), ot.datasets.get(TARGET)
-    model = ot.LabelTransfer().fit(mouse, labels=LABELS, species="mouse", target=human, target_species="human")
+    model = ot.LabelTransfer().fit(mouse, labels=LABELS, target=human)
     found = evaluate_annotation(model.annotate(human), labels=LABELS, groups="donor")
     mpl.rcParams.update({"svg.hashsalt": "orthotype", "svg.fonttype": "none", "font.family": "sans-serif"})
     figure = Figure(figsize=(11, 4.6), layout="constrained")

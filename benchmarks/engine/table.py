@@ -50,8 +50,8 @@ def _solver(results: dict[str, Any]) -> str:
     text = ["## Solvers\n"]
     for name, entry in results["problems"].items():
         text.append(
-            f"**{name}**: {entry['what']}, {entry['cells']:,} cells x {entry['genes']:,} genes, {entry['classes']} "
-            f"classes, {entry['nonzeros'] / 1e6:.2f} M nonzeros, alpha {entry['alpha']}.\n"
+            f"**{name}**: {entry['what']}, {entry['cells']:,} cells x {entry['genes']:,} genes, "
+            f"{entry['classes']} classes, {entry['nonzeros'] / 1e6:.2f} M nonzeros, alpha {entry['alpha']}.\n"
         )
         ours = entry["solvers"].get("orthotype", {}).get("seconds")
         rows = []
@@ -70,8 +70,9 @@ def _solver(results: dict[str, Any]) -> str:
         path = entry["path"]
         if "error" not in path:
             text.append(
-                f"Five folds times {path['alphas']} of 10 penalties, and the refit: {_seconds(path)}; chosen alpha "
-                f"{path['alpha']:.3g}, accuracy {path['accuracy']:.3f}, mean recall {path['mean_recall']:.3f} "
+                f"Five folds times {path['alphas']} of 10 penalties, and the refit: {_seconds(path)}; "
+                f"chosen alpha {path['alpha']:.3g}, accuracy {path['accuracy']:.3f}, "
+                f"mean recall {path['mean_recall']:.3f} "
                 "(class-balanced).\n"
             )
     return "\n".join(text)
@@ -101,7 +102,7 @@ def _machine(results: dict[str, Any]) -> str:
     shown = ("python", "numpy", "scipy", "scikit-learn", "torch")
     versions = ", ".join(f"{name} {m['versions'][name]}" for name in shown)
     return (
-        f"\n{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB; load before the run {m['load_before']}; two "
-        f"threads each; {results['runs']} runs; {', '.join(m['blas'])}; kernel: {m['versions']['kernel']}; "
+        f"\n{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB; load before the run {m['load_before']}; "
+        f"two threads each; {results['runs']} runs; {', '.join(m['blas'])}; kernel: {m['versions']['kernel']}; "
         f"{versions}.\n"
     )

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
-from orthotype.models.unknown import similarity_threshold
 
 
 def cells(seed: int, n: int = 60, p: int = 12) -> tuple[sp.csr_array, np.ndarray]:
@@ -50,13 +49,3 @@ def test_a_class_without_difference_from_the_centre_has_similarity_zero() -> Non
     X = sp.csr_array(np.ones((2, 3), dtype=np.float32))
     profiles = ClassProfiles(np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32), np.array([1.0, 1.0]))
     assert similarity(X, np.array([0, 1]), profiles=profiles).tolist() == [0.0, 0.0]
-
-
-def test_threshold_rejects_the_stated_share_of_every_class_equally() -> None:
-    values = np.concatenate([np.linspace(0, 1, 1000), np.linspace(0, 1, 100)])
-    codes = np.repeat([0, 1], [1000, 100])
-    threshold = similarity_threshold(values, codes, false_rejection=0.05)
-    assert 0.045 < (values[codes == 0] < threshold).mean() < 0.055
-    small_first = np.concatenate([np.linspace(0.5, 1, 1000), np.linspace(0, 0.4, 10)])
-    codes = np.repeat([0, 1], [1000, 10])
-    assert similarity_threshold(small_first, codes, false_rejection=0.05) < 0.1

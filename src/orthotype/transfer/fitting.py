@@ -1,7 +1,7 @@
 """Training: from labelled cells of one species to a model state."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.linear.softmax import softmax
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
-from orthotype.models.unknown import FALSE_REJECTION, similarity_threshold
+from orthotype.models.unknown import SimilarityScale
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Source:
         Class of each, shape (n_cells,).
     batch
         Donor or batch of each, or None.
+    label_column
+        Where the classes were found.
     ontology
         Class to Cell Ontology id.
     n_unlabelled
@@ -50,6 +52,7 @@ class Source:
     table: CellTable
     labels: NDArray[np.object_]
     batch: NDArray[np.object_] | None
+    label_column: str
     ontology: dict[str, str]
     n_unlabelled: int
 
@@ -86,6 +89,7 @@ def open_source(
         table=table,
         labels=kept,
         batch=None if batch is None else chosen.obs[batch].astype(str).to_numpy(dtype=object),
+        label_column=labels,
         ontology=ontology_ids(adata, labels),
         n_unlabelled=int((~labelled).sum()),
     )
@@ -177,14 +181,15 @@ def fit_state(
         **source_card(source, space, orthologs=orthologs),
         **fit_card(classifier, codes=codes, classes=classes),
         selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
-        unknown={"false_rejection": FALSE_REJECTION, "threshold": unknown_threshold(X, codes, profiles)},
+        similarity=asdict(similarity_scale(X, codes, profiles)),
         top_genes=top_genes(state),
     )
 
 
-def unknown_threshold(X: sp.csr_array, codes: NDArray[np.intp], profiles: ClassProfiles) -> float:
-    """Return the similarity to the profile of their class that 5 % of the source cells fall short of."""
-    return similarity_threshold(similarity(X, codes, profiles=profiles), codes)
+def similarity_scale(X: sp.csr_array, codes: NDArray[np.intp], profiles: ClassProfiles) -> SimilarityScale:
+    """Return how similar the source's cells are to the profiles of their classes."""
+    near = similarity(X, codes, profiles=profiles)
+    return SimilarityScale.measure(near, codes, n_classes=len(profiles.mean))
 
 
 def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) -> dict[str, Any]:
@@ -196,6 +201,7 @@ def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) 
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "species": table.species,
         "target_species": space.orthologs.target,
+        "labels": source.label_column,
         "n_cells": table.n_cells,
         "n_unlabelled": source.n_unlabelled,
         "cells_per_class": dict(zip(names.tolist(), cells.tolist(), strict=True)),

@@ -42,8 +42,8 @@ class LabelTransfer:
         What makes a gene variable: ``"dispersion"`` or ``"variance"`` of the encoded values.
     alpha
         Strength of the L2 penalty, or the rule that chooses it by cross-validation on the source:
-        ``"strongest"``, the strongest penalty that is as good as the best within a standard error (carries over
-        to other species and studies best), or ``"lowest"``, the lowest held-out loss.
+        ``"strongest"``, the strongest penalty that is as good as the best within a standard error (carries
+        over to other species and studies best), or ``"lowest"``, the lowest held-out loss.
     n_splits
         Folds, and fold models that vote.
     random_state

@@ -17,6 +17,7 @@ from orthotype.genes.orthologs import OrthologMap
 from orthotype.models.consensus import count_votes, mean_proba
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
+from orthotype.models.unknown import SimilarityScale
 from orthotype.transfer.predictions import Predictions
 from orthotype.transfer.state import ModelState
 
@@ -105,7 +106,7 @@ def label_cells(
             ontology=state.ontology,
             winner=whole.winner,
             votes=whole.votes,
-            status=_status(whole, threshold=_threshold(state, unknown)),
+            status=_status(whole, scale=_scale(state) if unknown == "similarity" else None),
             proba=whole.proba,
             similarity=whole.similarity,
         ),
@@ -144,14 +145,16 @@ def _label_block(state: ModelState, rows: sp.csr_array, shift: SpeciesShift | No
     )
 
 
-def _threshold(state: ModelState, unknown: str) -> float:
-    return float(state.card["unknown"]["threshold"]) if unknown == "similarity" else -np.inf
+def _scale(state: ModelState) -> SimilarityScale:
+    return SimilarityScale(**state.card["similarity"])
 
 
-def _status(block: Block, *, threshold: float) -> NDArray[np.object_]:
+def _status(block: Block, *, scale: SimilarityScale | None) -> NDArray[np.object_]:
     """Call a cell unknown if it shows no gene of the model or is unlike its class."""
     status = np.where(block.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
-    status[~block.seen | (block.similarity < threshold)] = UNKNOWN
+    status[~block.seen] = UNKNOWN
+    if scale is not None:
+        status[scale.unlike(block.similarity, block.winner)] = UNKNOWN
     return status
 
 
