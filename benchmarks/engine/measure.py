@@ -48,7 +48,7 @@ def machine() -> dict[str, Any]:
     import numpy.linalg  # noqa: F401  shows its BLAS to threadpoolctl
     from threadpoolctl import threadpool_info
 
-    from orthotype.show_versions import show_versions
+    from orthotype._versions import show_versions
 
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")

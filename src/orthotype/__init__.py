@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orthotype.genes.orthologs import OrthologMap
     from orthotype.models.consensus import ConsensusClassifier
     from orthotype.models.linear.classifier import MultinomialLogisticRegression
-    from orthotype.show_versions import show_versions
+    from orthotype._versions import show_versions
     from orthotype.transfer import LabelTransfer, Predictions, load
 
 _HOMES = {
@@ -30,7 +30,7 @@ _HOMES = {
     "inspect": "orthotype.cells.inspect",
     "load": "orthotype.transfer",
     "read": "orthotype.cells.read",
-    "show_versions": "orthotype.show_versions",
+    "show_versions": "orthotype._versions",
 }
 _MODULES = ("datasets", "errors", "metrics", "pl")
 

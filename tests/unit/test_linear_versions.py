@@ -6,7 +6,7 @@ from orthotype import __version__
 
 
 def test_versions_name_what_matters(monkeypatch):
-    show_versions = import_module("orthotype.show_versions").show_versions
+    show_versions = import_module("orthotype._versions").show_versions
     monkeypatch.setenv("ORTHOTYPE_KERNEL", "scipy")
     report = show_versions()
     assert report["orthotype"] in (__version__, "not installed")

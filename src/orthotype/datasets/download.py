@@ -5,10 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orthotype.datasets.cache import VARIABLE
-from orthotype.datasets.registry import Dataset
 from orthotype.datasets.resume import ResumingDownloader
 from orthotype.errors import DownloadError, OutputError
 
@@ -18,13 +17,37 @@ if TYPE_CHECKING:
 MIRROR = "ORTHOTYPE_DATA_MIRROR"
 
 
-def fetch(dataset: Dataset, cache: Path, *, base_url: str | None = None) -> Path:
+class Published(Protocol):
+    """A file that someone publishes: what fetching it needs to know."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def url(self) -> str:
+        """Where it is published."""
+
+    @property
+    def file_name(self) -> str:
+        """What it is called in the cache and on a mirror."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its checksum; None if it is not known beforehand."""
+
+    @property
+    def size(self) -> int | None:
+        """Its bytes; None if they are not known beforehand."""
+
+
+def fetch(dataset: Published, cache: Path, *, base_url: str | None = None) -> Path:
     """Return the checked file of a data set in the cache, downloading what is not there yet.
 
     Parameters
     ----------
     dataset
-        Which file, with its size and sha256.
+        Which file, with its size and sha256; without a sha256 whatever comes whole is taken.
     cache
         An existing folder that no other process fills at the same time.
     base_url
@@ -44,10 +67,11 @@ def fetch(dataset: Dataset, cache: Path, *, base_url: str | None = None) -> Path
     target = cache / dataset.file_name
     mirror = base_url or os.environ.get(MIRROR)
     url = f"{mirror.rstrip('/')}/{dataset.file_name}" if mirror else dataset.url
+    known = None if dataset.sha256 is None else f"sha256:{dataset.sha256}"
     downloader = ResumingDownloader(target, sha256=dataset.sha256, size=dataset.size)
     try:
         with _quiet(pooch.get_logger()):
-            pooch.retrieve(url, f"sha256:{dataset.sha256}", target.name, cache, downloader=downloader)
+            pooch.retrieve(url, known, target.name, cache, downloader=downloader)
     except RequestException as error:
         found = f"{url}: {_reason(error)}{downloader.kept()}"
         raise DownloadError(f"{found}; {_remedy(dataset, target)}") from error
@@ -89,10 +113,13 @@ def _reason(error: "RequestException") -> str:
     return next((text for kind, text in reasons.items() if isinstance(error, kind)), str(error))
 
 
-def _remedy(dataset: Dataset, target: Path) -> str:
+def _remedy(dataset: Published, target: Path) -> str:
     """Say what to do when a download does not work."""
-    return (
+    by_hand = (
         f"{dataset.name} could not be downloaded; try again, name a mirror in {MIRROR}, or put the file in "
-        f"place by hand:\n  from    {dataset.url}\n  to      {target}\n"
-        f"  sha256  {dataset.sha256} ({dataset.size:,} bytes)"
+        f"place by hand:\n  from    {dataset.url}\n  to      {target}"
     )
+    if dataset.sha256 is None:
+        return by_hand
+    size = "" if dataset.size is None else f" ({dataset.size:,} bytes)"
+    return f"{by_hand}\n  sha256  {dataset.sha256}{size}"

@@ -4,6 +4,7 @@ What has arrived lies in ``<file>.part`` beside the final place, with the server
 the file (a strong ETag, or its date) in ``<file>.part.version``. The next attempt asks for the rest only, and
 only of the same version. A server that knows no ranges, or has another version by now, sends the whole file.
 Where pieces that do not fit were joined nevertheless, the checksum tells, and all is fetched once more.
+Without a checksum to tell, pieces are joined only if the server names the version.
 """
 
 import hashlib
@@ -32,14 +33,15 @@ class ResumingDownloader:
     target
         Final place of the file; the parts lie beside it.
     sha256, size
-        What the whole file must have.
+        What the whole file must have; None for what is not known beforehand.
     """
 
-    def __init__(self, target: Path, *, sha256: str, size: int) -> None:
+    def __init__(self, target: Path, *, sha256: str | None, size: int | None) -> None:
         self.part = target.with_name(f"{target.name}.part")
         self.version = target.with_name(f"{target.name}.part.version")
         self.sha256 = sha256
         self.size = size
+        self.told = size is None  # then the server's word counts
         self.joined = False
 
     def __call__(self, url: str, output_file: str | Path, pooch: object) -> None:
@@ -54,22 +56,26 @@ class ResumingDownloader:
         """
         self.joined = self._have() > 0
         found = self._complete(url)
-        if found != self.sha256 and self.joined:
+        if self.sha256 not in (None, found) and self.joined:
             self._discard()
             found = self._complete(url)
-        if found != self.sha256:
+        if self.sha256 not in (None, found):
             size = self._have()
             self._discard()
+            expected = self.sha256 if self.told else f"{self.sha256} ({self.size:,} bytes)"
             raise DownloadError(
                 f"the server sent another file: found sha256 {found} ({size:,} bytes), "
-                f"expected {self.sha256} ({self.size:,} bytes); it was not kept"
+                f"expected {expected}; it was not kept"
             )
         self.part.replace(output_file)
         self._discard()
 
     def kept(self) -> str:
         """Say how much has arrived and waits to be continued."""
-        return f" ({self._have():,} of {self.size:,} bytes have arrived and are kept)" if self._have() else ""
+        if not self._have():
+            return ""
+        whole = "" if self.size is None else f" of {self.size:,}"
+        return f" ({self._have():,}{whole} bytes have arrived and are kept)"
 
     def _have(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
@@ -85,7 +91,7 @@ class ResumingDownloader:
 
         for attempt in range(1, ATTEMPTS + 1):
             before = self._have()
-            if before >= self.size:
+            if self.size is not None and before >= self.size:
                 break
             try:
                 self._receive(url)
@@ -112,12 +118,15 @@ class ResumingDownloader:
             self.joined = self.joined or joining
             if not joining:
                 self.version.write_text(_version(response), encoding="latin-1")
+            if self.told:
+                self.size = _whole_size(response, start if joining else 0)
             with self.part.open("ab" if joining else "wb") as file, _progress(file.tell(), self.size) as show:
                 for block in response.iter_content(BLOCK):
                     file.write(block)
                     show(len(block))
-                    if file.tell() > self.size:
+                    if self.size is not None and file.tell() > self.size:
                         return
+                self.size = file.tell() if self.size is None else self.size
 
     def _range(self, start: int) -> dict[str, str]:
         if not start:
@@ -127,7 +136,7 @@ class ResumingDownloader:
             version = self.version.read_text(encoding="latin-1")
             if version:
                 headers["If-Range"] = version
-        return headers
+        return headers if self.sha256 or "If-Range" in headers else {}
 
 
 def _version(response: "Response") -> str:
@@ -138,8 +147,14 @@ def _version(response: "Response") -> str:
     return response.headers.get("Last-Modified", "")
 
 
+def _whole_size(response: "Response", start: int) -> int | None:
+    """Return how many bytes the whole file has, if the server says so."""
+    length = response.headers.get("Content-Length", "")
+    return start + int(length) if length.isdigit() else None
+
+
 @contextmanager
-def _progress(start: int, size: int) -> Iterator[Callable[[int], None]]:
+def _progress(start: int, size: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr if that is a terminal, else nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
