@@ -62,8 +62,8 @@ class LabelTransfer:
     >>> mouse, human = ot.datasets.get("baron2016-mouse"), ot.datasets.get("baron2016-human")
     >>> model = ot.LabelTransfer().fit(mouse, labels="cell_ontology_class", species="mouse")
     >>> human = model.annotate(human, species="human")
-    >>> human.obs["orthotype_label"].value_counts().index[0]
-    'type B pancreatic cell'
+    >>> human.obs["orthotype_label"].iloc[0], human.obs["cell_ontology_class"].iloc[0]
+    ('type B pancreatic cell', 'type B pancreatic cell')
     """
 
     def __init__(
