@@ -102,7 +102,7 @@ def _machine(results: dict[str, Any]) -> str:
     shown = ("python", "numpy", "scipy", "scikit-learn", "torch")
     versions = ", ".join(f"{name} {m['versions'][name]}" for name in shown)
     return (
-        f"\n{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB; load before the run {m['load_before']}; "
-        f"two threads each; {results['runs']} runs; {', '.join(m['blas'])}; kernel: {m['versions']['kernel']}; "
-        f"{versions}.\n"
+        f"\n{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB; load before {m['load_before']}; "
+        f"two threads each; {results['runs']} runs; {', '.join(m['blas'])}; "
+        f"kernel: {m['versions']['kernel']}; {versions}.\n"
     )

@@ -10,13 +10,13 @@ from orthotype._version import __version__
 
 if TYPE_CHECKING:
     from orthotype import datasets, errors, metrics, pl
+    from orthotype._versions import show_versions
     from orthotype.cells.encode import Binarize, LogNormalize
     from orthotype.cells.inspect import inspect
     from orthotype.cells.read import read
     from orthotype.genes.orthologs import OrthologMap
     from orthotype.models.consensus import ConsensusClassifier
     from orthotype.models.linear.classifier import MultinomialLogisticRegression
-    from orthotype._versions import show_versions
     from orthotype.transfer import LabelTransfer, Predictions, load
 
 _HOMES = {

@@ -115,10 +115,10 @@ def test_inspect_shows_what_the_others_refuse(orthotype: Command, few: anndata.A
     change, facts = MATRICES[name]
     change(few)
     few.write_h5ad("bad.h5ad")
-    done = orthotype("inspect", "bad.h5ad")
+    done = orthotype("inspect", "bad.h5ad", "--json")
     assert (done.code, done.err) == (0, "")
-    assert facts[0] in done.out
-    assert orthotype("inspect", "bad.h5ad", "--json").json["problems"]
+    (problem,) = done.json["problems"]
+    assert facts[0] in problem
 
 
 def test_a_missing_label_column_offers_the_nearest(refused: Refused, kept: Path) -> None:
@@ -191,7 +191,7 @@ def test_an_unknown_species_lists_those_known(refused: Refused, kept: Path) -> N
     assert "'mouse'" in message
 
 
-@pytest.mark.parametrize("species", ["Mus musculus", "mus_musculus", "MOUSE", "10090", "mice"])
+@pytest.mark.parametrize("species", ["Mus musculus", "MOUSE", "10090"])
 def test_species_have_several_names(orthotype: Command, few: anndata.AnnData, species: str) -> None:
     few.write_h5ad("few.h5ad")
     done = orthotype(

@@ -75,7 +75,10 @@ def test_no_warning_of_a_library_reaches_the_terminal(
 
 def test_a_reader_that_goes_away_is_no_error_to_tell(kept: Path, tmp_path: Path) -> None:
     words = [*ORTHOTYPE, "inspect", str(kept / "mouse.h5ad")]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen(
+        words, cwd=tmp_path, env=buffered, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None

@@ -100,11 +100,11 @@ for case in range(300):
     elif kind == 3: indptr = indptr[::-1].copy()
     elif kind == 4: indices = indices[: len(indices) // 2].copy()
     elif kind == 5: indptr[-1] += 1
-    wide = 16 if data is None or real == np.float32 else 8
-    real = np.float32 if wide == 16 else np.float64
+    wide = 8 if data is None or real == np.float32 else 4
+    real = np.float32 if wide == 8 else np.float64
     width = -(-K // wide) * wide
     W, offset = rng.normal(size=(p, width)).astype(real), np.zeros(width, real)
-    columns = -(-2 * K // 16) * 16
+    columns = -(-2 * K // 8) * 8
     try:
         held = kernel.matrix(indptr, indices, data, p, False)
         genes = rng.integers(-2, 2 * p, p).astype(np.int32)

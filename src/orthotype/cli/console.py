@@ -14,8 +14,9 @@ from orthotype.errors import InputError, OrthotypeError, OrthotypeWarning, Probl
 
 
 def say(text: str = "") -> None:
-    """Write a result to stdout."""
+    """Write a result to stdout, at once: a reader that has gone away is noticed here, not at the exit."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:

@@ -16,7 +16,7 @@ def demo(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Train on mouse pancreas, label human pancreas, write a report.
+    """Label human pancreas with a model of mouse pancreas.
 
     Both data sets are bundled. Writes a folder with the report, the annotated cells, the model and tables of
     how right the labels are; no human label is used but to score.

@@ -6,9 +6,10 @@ from orthotype.cli.options import CellsFile, Json
 
 
 def inspect(file: CellsFile, json: Json = False) -> None:
-    """Show what a file holds: genes, species, counts, labels, batches.
+    """Show what a file holds: genes, species, counts, labels.
 
-    Also how many of its genes have orthologs, and every problem that would stop training or annotation.
+    Also batches, how many of its genes have orthologs, and every problem that would stop training or
+    annotation.
     """
     from orthotype.cells.inspect import inspect as inspect_cells
 

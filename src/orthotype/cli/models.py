@@ -20,7 +20,7 @@ def models() -> None:
 def show(
     model: Annotated[Path, typer.Argument(help="Model file written by orthotype train.")], json: Json = False
 ) -> None:
-    """Show the card of a model: species, classes, genes, held-out scores, how it was made."""
+    """Show the card of a model: classes, genes, scores, origin."""
     from orthotype.cli.train import summary
     from orthotype.models.store import read_card
 
@@ -32,5 +32,6 @@ def show(
     orthologs = card["orthologs"]
     say()
     say(f"orthologs  {orthologs['source']} to {orthologs['target']}, policy {orthologs['policy']}")
-    say(f"penalty    {card['alpha']:.3g}, best of {len(card['alphas'])}; {card['n_models']} fold models vote")
+    say(f"penalty    {card['alpha']:.3g}, one of {len(card['alphas'])} tried")
+    say(f"consensus  {card['n_models']} fold models vote")
     say(f"made       {card['created']} by orthotype {card['orthotype_version']}, seed {card['random_state']}")

@@ -22,7 +22,7 @@ def report(
     key: Key = KEY,
     force: Force = False,
 ) -> None:
-    """Write an annotation as one HTML file, to open in any browser.
+    """Write an annotation as one HTML file for any browser.
 
     It shows labels, confidence, gene coverage, top genes and how it was run; with --labels also how right the
     labels are.

@@ -164,8 +164,8 @@ def _fetched(file: PublishedFile, place: Path, base_url: str | None) -> Path:
         if not kept.exists():
             raise
         raise DownloadError(
-            f"{error}\nThe checksum is that of the first download, kept in {kept}. If the publisher has a newer "
-            "version and you want it, delete that file and call again."
+            f"{error}\nThe checksum is that of the first download, kept in {kept}. If the publisher has a "
+            "newer version and you want it, delete that file and call again."
         ) from error
     if known is None:
         _trust(file, found, kept)
@@ -178,8 +178,8 @@ def _trust(file: PublishedFile, found: Path, kept: Path) -> None:
         sha256 = hashlib.file_digest(data, "sha256").hexdigest()
     kept.write_text(f"{sha256}  {file.file_name}\n", encoding="utf-8")
     warnings.warn(
-        f"{file.url}: the publisher states no checksum, so this first download was taken on trust; its sha256 "
-        f"{sha256} is kept in {kept}, and every later download must match it",
+        f"{file.url}: the publisher states no checksum, so this first download was taken on trust; its "
+        f"sha256 {sha256} is kept in {kept}, and every later download must match it",
         OrthotypeWarning,
         stacklevel=4,
     )

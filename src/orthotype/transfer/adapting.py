@@ -59,7 +59,8 @@ def adapt_state(
     codes = _class_codes(labels, state.classes)
     aligned = state.space.align(table.genes, species=table.species)
     X = sp.csr_array(
-        sp.vstack([rows for _, rows in aligned.blocks(table.rows, size=block_size)], format="csr")
+        sp.vstack([rows for _, rows in aligned.blocks(table.rows, size=block_size)], format="csr"),
+        dtype=np.float64,
     )
     alpha = _choose_strength(X, codes, state, random_state) if strength == "cv" else float(strength)
     coef, intercept = state.coef.copy(), state.intercept.copy()

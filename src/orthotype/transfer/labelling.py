@@ -1,6 +1,5 @@
 """Labelling: one sweep over the cells of any species, with the coverage that it rests on."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,20 +9,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
-from orthotype.cells.space import Alignment
 from orthotype.cells.table import CellTable
-from orthotype.errors import GeneError, OrthotypeWarning, listed
-from orthotype.genes.orthologs import OrthologMap
 from orthotype.models.consensus import count_votes, mean_proba
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
 from orthotype.models.unknown import SimilarityScale
+from orthotype.transfer.coverage import check_species, target_coverage, without_missing
 from orthotype.transfer.predictions import Predictions
 from orthotype.transfer.state import ModelState
-
-# A target that lacks genes with more than this share of the model's weight is labelled with a warning.
-MUCH_LOST = 0.3
-MISSING_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -78,23 +71,25 @@ def label_cells(
     Raises
     ------
     GeneError
-        If the cells have none of the model's genes.
+        If no ortholog table joins the species of the cells to the model, or they have none of its genes.
     """
+    check_species(state, table.species)
     aligned = state.space.align(table.genes, species=table.species)
+    used = without_missing(state, aligned.present[state.space.selected])
     shift = None
     if alignment == "shift":
         shift = estimate_shift(
             lambda: (rows for _, rows in aligned.blocks(table.rows, size=block_size)),
-            coef=state.coef,
-            intercept=state.intercept,
-            temperature=state.temperature,
-            source=state.profiles,
+            coef=used.coef,
+            intercept=used.intercept,
+            temperature=used.temperature,
+            source=used.profiles,
         )
     parts: list[Block] = []
 
     def sweep() -> Iterator[tuple[sp.csr_array, NDArray[np.float64]]]:
         for _, rows in aligned.blocks(table.rows, size=block_size):
-            parts.append(_label_block(state, rows, shift))
+            parts.append(_label_block(used, rows, shift))
             yield rows, one_hot(parts[-1].winner, len(state.classes))
 
     profiles = class_profiles(sweep())
@@ -110,7 +105,7 @@ def label_cells(
             proba=whole.proba,
             similarity=whole.similarity,
         ),
-        coverage=_coverage(state, table, aligned),
+        coverage=target_coverage(state, table, aligned),
         profiles=profiles,
         shift=shift,
         table=table,
@@ -156,46 +151,3 @@ def _status(block: Block, *, scale: SimilarityScale | None) -> NDArray[np.object
     if scale is not None:
         status[scale.unlike(block.similarity, block.winner)] = UNKNOWN
     return status
-
-
-def _coverage(state: ModelState, table: CellTable, aligned: Alignment) -> dict[str, Any]:
-    """Count what became of the target's genes, and which of the model's genes it lacks."""
-    space = state.space
-    found = _whole_map(space.orthologs, table.species).coverage(
-        table.genes, species=table.species, totals=table.totals
-    )
-    missing = ~aligned.present[space.selected]
-    strength = np.abs(state.mean_coef).max(axis=0) * np.sqrt(state.profiles.mean.var(axis=0))
-    order = [j for j in np.argsort(-strength, kind="stable") if missing[j]]
-    lost = float(strength[missing].sum() / strength.sum()) if strength.sum() > 0 else 0.0
-    if lost > MUCH_LOST:
-        warnings.warn(
-            f"the target lacks {missing.sum():,} of the model's {len(missing):,} genes, with {lost:.0%} of "
-            f"its weight (most: {listed(space.names[order])}); expected under {MUCH_LOST:.0%}; read the "
-            "labels with care, or train with the target given (fit(..., target=...), train --target)",
-            OrthotypeWarning,
-            stacklevel=4,
-        )
-    return {
-        **found.to_dict(),
-        "model_genes": {
-            "n": len(missing),
-            "n_missing": int(missing.sum()),
-            "share_of_weight_missing": lost,
-            "share_of_counts_present": aligned.share,
-            "missing_top": [str(space.names[j]) for j in order[:MISSING_SHOWN]],
-        },
-    }
-
-
-def _whole_map(orthologs: OrthologMap, species: str) -> OrthologMap:
-    """Return the map between the model's species and the target's, with the genes that are no feature.
-
-    A model keeps its features but not the rest of the table, so the installed table tells which other genes
-    have orthologs; where there is none for the pair, the model's own features have to do.
-    """
-    partner = orthologs.target if species == orthologs.source else species
-    try:
-        return OrthologMap(orthologs.source, partner, policy=orthologs.policy)
-    except GeneError:
-        return orthologs

@@ -79,7 +79,9 @@ class ModelState:
         A gene speaks for a class by its weight times the distance of the class mean from the mean over
         classes: the logit that it adds to a typical cell of the class.
         """
-        gain = self.mean_coef[code] * (self.profiles.mean[code] - self.profiles.centre)
+        weights = self.mean_coef[code]
+        gain = weights * (self.profiles.mean[code] - self.profiles.centre)
+        gain = np.where(weights > 0, gain, 0.0)
         best = np.argsort(-gain, kind="stable")[:N_TOP_GENES]
         return np.asarray(best[gain[best] > 0], dtype=np.intp)
 

@@ -28,7 +28,7 @@
 #define LANES 8
 #define ROUND (BLOCK * LANES * 64)
 #define MOST_THREADS 64
-#define PADDING 64 /* bytes to which rows of W are padded: the widest vector */
+#define PADDING 32 /* bytes to which rows of W are padded */
 #define CHUNK 8    /* vectors of scores that are held in registers */
 
 #define JOIN3(a, b, c) a##b##c
@@ -194,14 +194,15 @@ static inline float log1p_float(float x) {
 
 typedef struct {
     const char *name;
+    int64_t bytes; /* of a vector */
     functions_t kinds[4];
 } level_t;
 
 static const level_t levels[] = {
-    {"baseline", ALL_KINDS(_base)},
+    {"baseline", 16, ALL_KINDS(_base)},
 #ifdef MANY_LEVELS
-    {"avx2", ALL_KINDS(_avx2)},
-    {"avx512", ALL_KINDS(_avx512)},
+    {"avx2", 32, ALL_KINDS(_avx2)},
+    {"avx512", 64, ALL_KINDS(_avx512)},
 #endif
 };
 static int level = 0;
@@ -216,8 +217,11 @@ static int best_level(void) {
     return 0;
 }
 
-static const functions_t *functions(const matrix_t *X) {
-    return &levels[level].kinds[2 * X->wide_real + X->wide_index];
+/* The functions of the widest vectors that rows of the given width are made of. */
+static const functions_t *functions(const matrix_t *X, int64_t row_bytes) {
+    int chosen = level;
+    while (row_bytes % levels[chosen].bytes) chosen--;
+    return &levels[chosen].kinds[2 * X->wide_real + X->wide_index];
 }
 
 /* ---- from Python and back ------------------------------------------------------------------------------------------ */
@@ -433,7 +437,8 @@ static PyObject *py_loss_gradient(PyObject *self, PyObject *args) {
         sweep.failed = NO_MEMORY;
     } else {
         memset(sweep.gradient, 0, sizeof(double) * X->p * classes);
-        rounds(&sweep, functions(X)->loss, functions(X)->reduce, threads);
+        const functions_t *chosen = functions(X, sweep.width * REAL_SIZE(X));
+        rounds(&sweep, chosen->loss, chosen->reduce, threads);
         int64_t step = 2 * classes + 1;
         loss = pairwise(sweep.totals, step);
         for (int64_t k = 0; k < classes; k++) {
@@ -462,7 +467,8 @@ static PyObject *py_transposed(PyObject *self, PyObject *args) {
         sweep.failed = NO_MEMORY;
     } else {
         memset(sweep.gradient, 0, sizeof(double) * X->p * columns);
-        rounds(&sweep, functions(X)->transposed, functions(X)->reduce, threads);
+        const functions_t *chosen = functions(X, sweep.width * REAL_SIZE(X));
+        rounds(&sweep, chosen->transposed, chosen->reduce, threads);
     }
     PyEval_RestoreThread(state);
     Py_INCREF(Py_None);
@@ -487,7 +493,7 @@ static PyObject *py_moments(PyObject *self, PyObject *args) {
         sweep.failed = NO_MEMORY;
     } else {
         sweep.last = X->n;
-        run(functions(X)->moments, &sweep, threads);
+        run(functions(X, sweep.width * REAL_SIZE(X))->moments, &sweep, threads);
         for (int64_t j = 0; j < X->p; j++) {
             first[j] = pairwise(sweep.totals + 2 * j, 2 * X->p);
             second[j] = pairwise(sweep.totals + 2 * j + 1, 2 * X->p);
@@ -521,7 +527,7 @@ static PyObject *py_scores(PyObject *self, PyObject *args) {
     sweep.out = array(&arrays, out, 'f', REAL_SIZE(X), sweep.n * classes, 1, "out");
     if (PyErr_Occurred()) return finish(&arrays, &sweep, NULL);
     PyThreadState *state = PyEval_SaveThread();
-    run(functions(X)->scores, &sweep, threads);
+    run(functions(X, sweep.width * REAL_SIZE(X))->scores, &sweep, threads);
     PyEval_RestoreThread(state);
     Py_INCREF(Py_None);
     return finish(&arrays, &sweep, Py_None);
@@ -544,7 +550,7 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
     if (prepare(&sweep, capsule, classes, &threads, 1) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.models = models;
-    sweep.width = (models * classes + 15) / 16 * 16; /* always float */
+    sweep.width = (models * classes + 7) / 8 * 8; /* always float */
     sweep.columns = columns;
     sweep.families = families;
     sweep.encoding = encoding;
@@ -561,7 +567,7 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
             PyErr_SetString(PyExc_ValueError, "genes: a column out of range");
     if (PyErr_Occurred()) return finish(&arrays, &sweep, NULL);
     PyThreadState *state = PyEval_SaveThread();
-    run(functions(X)->label, &sweep, threads);
+    run(functions(X, sweep.width * 4)->label, &sweep, threads);
     PyEval_RestoreThread(state);
     Py_INCREF(Py_None);
     return finish(&arrays, &sweep, Py_None);
@@ -863,39 +869,47 @@ TARGET static void FUNCTION(vote)(const sweep_t *sweep, float *row, int64_t i) {
     }
 }
 
-/* The stored values of one row that have a column, added up where genes share one. Returns their
- * number, or what is wrong with the row as a negative number. */
-TARGET static inline int64_t FUNCTION(aligned)(const sweep_t *sweep, int64_t i, int32_t *columns, float *values,
-                                               int32_t *slots, double *library) {
-    const INDEX *indptr = sweep->X->indptr, *indices = sweep->X->indices;
+/* The stored values of one row that have a column, added up where genes share one (slots: where each column is, or
+ * -1). Returns their number, or what is wrong with the row as a negative number. Every index is checked before use. */
+TARGET static inline __attribute__((always_inline)) int64_t FUNCTION(aligned)(
+    const sweep_t *sweep, int64_t i, int32_t *columns, float *values, int32_t *slots, double *library, const int shared) {
+    const INDEX *indices = sweep->X->indices;
     const REAL *data = sweep->X->data;
     const int32_t *genes = sweep->genes;
     const uint64_t p = (uint64_t)sweep->X->p;
-    double totals[4] = {0};
-    int64_t found = 0;
+    int64_t e = ((const INDEX *)sweep->X->indptr)[i], end = ((const INDEX *)sweep->X->indptr)[i + 1], found = 0;
+    double first = 0, second = 0, third = 0, fourth = 0;
     INDEX before = -1;
-    for (int64_t e = indptr[i]; e < indptr[i + 1]; e++) {
-        INDEX gene = indices[e];
-        if ((uint64_t)gene >= p) return -OUT_OF_RANGE;
-        if (gene <= before && !slots) return -NOT_CANONICAL;
-        before = gene;
-        int32_t column = genes[gene] >> 1;
-        float value = data ? (float)data[e] : 1.0f;
-        totals[e & 3] += genes[gene] & 1 ? (double)value : 0.0;
-        if (slots && column >= 0) {
-            if (slots[column] >= 0) {
-                values[slots[column]] += value;
-                continue;
-            }
-            slots[column] = (int32_t)found;
-        }
-        columns[found] = column;
-        values[found] = value;
-        found += column >= 0;
+    int disorder = 0;
+#define ENTRY(at, total)                                                  \
+    {                                                                     \
+        INDEX gene = indices[at];                                         \
+        if ((uint64_t)gene >= p) return -OUT_OF_RANGE;                    \
+        disorder |= gene <= before;                                       \
+        before = gene;                                                    \
+        int32_t code = genes[gene], column = code >> 1;                   \
+        float value = data ? (float)data[at] : 1.0f;                      \
+        total += code & 1 ? (double)value : 0.0;                          \
+        if (shared && column >= 0 && slots[column] >= 0) {                \
+            values[slots[column]] += value;                               \
+        } else {                                                          \
+            if (shared && column >= 0) slots[column] = (int32_t)found;    \
+            columns[found] = column;                                      \
+            values[found] = value;                                        \
+            found += column >= 0;                                         \
+        }                                                                 \
     }
-    for (int64_t e = 0; slots && e < found; e++) slots[columns[e]] = -1;
-    *library = (totals[0] + totals[1]) + (totals[2] + totals[3]);
-    return found;
+    for (; e + 4 <= end; e += 4) {
+        ENTRY(e, first)
+        ENTRY(e + 1, second)
+        ENTRY(e + 2, third)
+        ENTRY(e + 3, fourth)
+    }
+    for (; e < end; e++) ENTRY(e, first)
+#undef ENTRY
+    for (e = 0; shared && e < found; e++) slots[columns[e]] = -1;
+    *library = (first + second) + (third + fourth);
+    return disorder && !shared ? -NOT_CANONICAL : found;
 }
 
 /* From counts to scores: library size, alignment, encoding and product, a row at a time. */
@@ -912,7 +926,8 @@ TARGET static void FUNCTION(label)(sweep_t *sweep) {
     while (!sweep->failed && (piece = take(sweep)) * BLOCK < sweep->n)
         for (int64_t i = piece * BLOCK; i < (piece + 1) * BLOCK && i < sweep->n; i++) {
             double total;
-            int64_t found = FUNCTION(aligned)(sweep, i, columns, values, slots, &total);
+            int64_t found = slots ? FUNCTION(aligned)(sweep, i, columns, values, slots, &total, 1)
+                                  : FUNCTION(aligned)(sweep, i, columns, values, NULL, &total, 0);
             if (found < 0) {
                 sweep->failed = (int)-found;
                 break;

@@ -16,7 +16,7 @@ from orthotype.models.linear.rows import BlockRows
 from orthotype.models.linear.softmax import Float, Float64, Integer, RowSums
 from orthotype.models.linear.threads import available_threads
 
-VECTOR_BYTES = 64
+PADDING_BYTES, ALIGNED_BYTES = 32, 64
 WORTH_A_THREAD = 1 << 20
 
 
@@ -74,11 +74,11 @@ def _all_ones(data: Float) -> bool:
 def padded(W: Float, dtype: Any) -> Any:
     """Return a copy of W (p, K) whose rows are whole vectors, aligned to them."""
     dtype = np.dtype(dtype)
-    lanes = VECTOR_BYTES // dtype.itemsize
+    lanes = PADDING_BYTES // dtype.itemsize
     p, K = W.shape
     width = -(-K // lanes) * lanes
-    raw = np.zeros(p * width + lanes, dtype=dtype)
-    first = -raw.ctypes.data % VECTOR_BYTES // dtype.itemsize
+    raw = np.zeros(p * width + ALIGNED_BYTES // dtype.itemsize, dtype=dtype)
+    first = -raw.ctypes.data % ALIGNED_BYTES // dtype.itemsize
     placed = raw[first : first + p * width].reshape(p, width)
     placed[:, :K] = W
     return placed

@@ -109,8 +109,7 @@ class Memory:
         self.S[slot], self.Y[slot] = s, y
         self.count += 1
         filled = min(self.count, self.length)
-        self.products[slot, :filled] = self.Y[:filled] @ s
-        self.products[:filled, slot] = self.S[:filled] @ y
+        self.products[:filled, slot] = self.S[:filled] @ y  # an older y with this s is never asked for
 
     def bend(self, change: float, shape: tuple[int, int]) -> None:
         """Turn what is remembered into that of the same problem with another alpha."""

@@ -1,15 +1,16 @@
 """The same objective in the span of its rows: a few labelled cells, thousands of genes, milliseconds.
 
-At the optimum the change ``W - gamma W0`` lies in the span of the centred rows, so n numbers a class are
-enough, whatever the number of genes. With the Gram matrix ``Xc Xc.T = U diag(l) U.T`` the rows become ``Z =
-U sqrt(l)``, n by rank, with the same scores, the same penalty and hence the same optimum; and because the
-columns of Z are uncorrelated, the diagonal that guides the solver is all but exact.
+At the optimum the change ``W - W0`` from the prior (already times gamma) lies in the span of the centred
+rows, so n numbers a class are enough, whatever the number of genes. With the Gram matrix ``Xc Xc.T = U
+diag(l) U.T`` the rows become ``Z = U sqrt(l)``, n by rank, with the same scores, the same penalty and hence
+the same optimum; and because the columns of Z are uncorrelated, the diagonal that guides the solver is all
+but exact.
 
-The reduced rows serve every alpha, every gamma and every set of row weights.
+The reduced rows serve every alpha and every set of row weights.
 
 Conventions
 -----------
-V : (rank, K), the weights on Z; ``W = gamma W0 + Xc.T U diag(1 / sqrt(l)) (V - gamma V0)``
+V : (rank, K), the weights on Z; ``W = W0 + Xc.T U diag(1 / sqrt(l)) (V - V0)``
 V0 : (rank, K), what W0 does within the span
 """
 
@@ -57,7 +58,7 @@ class Span:
             scores = rows.scores(prior.T, -(prior @ self._mean)).astype(np.float64)
             self.prior = np.ascontiguousarray((self._dual.T @ scores).T)
 
-    def expand(self, V: Float, intercept: Float64, *, gamma: float = 1.0) -> tuple[Float, Float64]:
+    def expand(self, V: Float, intercept: Float64) -> tuple[Float, Float64]:
         """Return weights on the genes (K, p) and intercepts of raw rows (K,).
 
         Parameters
@@ -66,12 +67,10 @@ class Span:
             Weights on the reduced rows, (K, rank).
         intercept
             Their intercepts (K,).
-        gamma
-            The pull with which V was found.
         """
-        change = V if self.prior is None else V - gamma * self.prior
+        change = V if self.prior is None else V - self.prior
         duals = self._dual @ change.T
         coef = (self._full.transposed(duals) - self._mean[:, None] * duals.sum(axis=0)).T
         if self._full_prior is not None:
-            coef += gamma * self._full_prior
+            coef += self._full_prior
         return coef.astype(self._full.dtype), np.asarray(intercept - coef @ self._mean)

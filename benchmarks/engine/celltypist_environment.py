@@ -18,5 +18,6 @@ def interpreter() -> str | None:
         if done.returncode != 0:
             print("celltypist could not be installed; it is left out", file=sys.stderr)
             return None
+        (PLACE / ".gitignore").write_text("*\n")
         (PLACE / "ready").touch()
     return str(python)
