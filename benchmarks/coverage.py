@@ -118,7 +118,7 @@ def _without(n: int, gone: Mask) -> Mask:
 
 
 def labelled(state: ModelState, few: Any) -> Iterator[Mask]:
-    """Yield labels of cells that lack genes: as orthotype gives them, then with missing genes taken for zeros."""
+    """Yield labels of cells that lack genes: as orthotype gives them, then with missing genes read as zeros."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ot.errors.OrthotypeWarning)
         yield label_cells(state, few, block_size=4096).predictions.label

@@ -22,6 +22,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.quiet import quiet
 from orthotype.errors import InputError, listed
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ def read_table(path: Path, *, genes_in: str | None = None) -> "AnnData":
         If the table is damaged, holds no numbers, or its names do not tell genes from cells.
     """
     import anndata
-
-    from orthotype.cells.formats import quiet
 
     if genes_in not in (None, *GENES_IN):
         raise InputError(f"genes_in is {genes_in!r}; expected one of {listed(GENES_IN)}")

@@ -1,7 +1,6 @@
 """HDF5 files and zarr stores: AnnData as anndata writes it, and the one door to 10x HDF5 files."""
 
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orthotype.cells.quiet import quiet
 from orthotype.errors import InputError, listed
 
 if TYPE_CHECKING:
@@ -90,16 +90,6 @@ def with_rows(adata: "AnnData") -> "AnnData":
     for name in [name for name in adata.layers if name is not None]:
         adata.layers[name] = rows(adata.layers[name])
     return adata
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back what anndata says about repeated names and old files: orthotype reports these itself."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"(Variable|Observation) names are not unique")
-        warnings.filterwarnings("ignore", message=r".*was written without encoding metadata")
-        warnings.filterwarnings("ignore", message=r"Transforming to str index")
-        yield
 
 
 @contextmanager

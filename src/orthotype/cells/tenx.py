@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from orthotype.cells.quiet import quiet
 from orthotype.errors import InputError, listed
 
 if TYPE_CHECKING:
@@ -145,8 +146,6 @@ def _cells_by_genes(
 ) -> "AnnData":
     """Join the parts of a 10x matrix, after a check that they fit."""
     import anndata
-
-    from orthotype.cells.formats import quiet
 
     if counts.shape != (len(barcodes), len(names)):
         raise InputError(
