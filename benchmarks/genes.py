@@ -22,7 +22,6 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
-import scanpy as sc
 import scipy.sparse as sp
 
 import orthotype as ot
@@ -35,6 +34,8 @@ from orthotype.models.consensus import ConsensusClassifier
 
 LABELS, DONOR = "cell_ontology_class", "donor"
 RESULTS = Path(__file__).parent / "results" / "genes.json"
+PAGE = Path(__file__).parents[1] / "docs" / "orthologs.md"
+BEGIN, END = "<!-- made by benchmarks/genes.py -->", "<!-- end -->"
 Mask = np.ndarray
 
 
@@ -80,12 +81,16 @@ def both(counts: sp.csr_array, n_top: int) -> Mask:
 
 
 def seurat_v3(counts: sp.csr_array, n_top: int) -> Mask:
+    import scanpy as sc
+
     adata = ad.AnnData(sp.csr_matrix(counts))
     sc.pp.highly_variable_genes(adata, flavor="seurat_v3", n_top_genes=n_top)
     return adata.var["highly_variable"].to_numpy()
 
 
 def pearson(counts: sp.csr_array, n_top: int) -> Mask:
+    import scanpy as sc
+
     adata = ad.AnnData(sp.csr_matrix(counts))
     sc.experimental.pp.highly_variable_genes(adata, flavor="pearson_residuals", n_top_genes=n_top)
     return adata.var["highly_variable"].to_numpy()
@@ -145,6 +150,28 @@ def settings() -> list[dict[str, Any]]:
     return changed
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the results as a Markdown table, a row for each setting with both directions."""
+    lines = [
+        "| policy | genes by | top | penalty | mouse: unseen cells / donors | mouse to human "
+        "| human: unseen cells / donors | human to mouse |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        cells = [one["policy"], one["selection"], f"{one['n_top']:,}", one["alpha"]]
+        for r in (one, other):
+            cells.append(f"{r['unseen_cell_mean_recall']:.3f} / {r['unseen_donor_mean_recall']:.3f}")
+            cells.append(f"{r['accuracy']:.3f} / {r['mean_recall']:.3f} / {r['macro_f1']:.3f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
@@ -167,6 +194,7 @@ def main() -> None:
     machine = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"seeds": seeds, "machine": machine, "rows": rows}, indent=1) + "\n")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

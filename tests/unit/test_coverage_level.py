@@ -46,14 +46,10 @@ def test_the_levels_are_those_that_were_measured() -> None:
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))["measures"]
     own = measured[f"expected_{coverage.SPREAD}"]
     assert 0.5 <= own["level_at_1_point"] / (100 * coverage.REDUCED) <= 1.5
-    assert 0.8 <= own["level_at_5_points"] / (100 * coverage.POOR) <= 1.25
-    best = max(found["auroc_loss_of_5_points"] for found in measured.values())
-    assert own["auroc_loss_of_5_points"] >= best - 0.005
-    weight, ours = (
-        measured[name]["mean_error_points_where_loss_is_under_15"]
-        for name in ("weight", f"expected_{coverage.SPREAD}")
-    )
-    assert np.mean(ours) < np.mean(weight)
+    assert 0.8 <= own["level_at_5_points"] / (100 * coverage.POOR) <= 1.4
+    for judge, slack in (("spearman", 0.01), ("auroc_loss_of_5_points", 0.01), ("explained", 0.02)):
+        best = max(found[judge] for found in measured.values())
+        assert own[judge] >= best - slack
 
 
 def test_nothing_missing_changes_nothing(state: ModelState) -> None:
@@ -110,7 +106,7 @@ def test_cells_with_all_genes_are_labelled_without_a_word(
     assert 0 <= found["expected_loss"] < coverage.REDUCED
 
 
-@pytest.mark.parametrize(("share", "level"), [(0.8, "reduced"), (0.97, "poor")])
+@pytest.mark.parametrize(("share", "level"), [(0.7, "reduced"), (0.97, "poor")])
 def test_cells_with_few_genes_are_labelled_with_a_warning_that_names_the_level(
     small_model: ot.LabelTransfer, small_mouse: anndata.AnnData, share: float, level: str
 ) -> None:

@@ -6,16 +6,16 @@ gave it, but none is favoured::
 
     b_k  becomes  b_k + sum over missing j of W_kj m_j,     W_kj  becomes  0
 
-What is left is foretold from class means mu, variances s2 and weights W alone. Class k keeps its cells if
-they stay nearer to it than to its nearest rival l; D_klj = W_kj - W_lj, and c widens the spread, because the
-genes of a class vary together::
+What is left is foretold from the weights W and intercepts b of each fold model and from class means mu and
+variances s2. Class k keeps its cells if they stay nearer to it than to its nearest rival l; D_klj = W_kj -
+W_lj, and c widens the spread, because the genes of a class vary together::
 
     margin_kl = b_k - b_l + sum_j D_klj x_kj,    x_kj = mu_kj if j is present else m_j
     spread_kl = c * sqrt(sum over present j of D_klj^2 s2_kj)
     recall_k  = min over l of Phi(margin_kl / spread_kl)
 
-The expected loss is the mean over classes of recall with all genes minus recall with those present. How it
-compares with the loss that was measured, and how c and the levels were found, is told in
+The expected loss is the mean, over classes and fold models, of recall with all genes minus recall with those
+present. How it compares with the loss that was measured, and how c and the levels were found, is told in
 ``docs/coverage.md``.
 """
 
@@ -146,24 +146,32 @@ def expected_loss(state: ModelState, present: NDArray[np.bool_], *, spread: floa
     """Return the mean recall, 0 to 1, that cells like the source's should lose without the missing genes."""
     if present.all():
         return 0.0
-    whole = _recall(state, np.ones_like(present), spread)
-    return max(0.0, float((whole - _recall(state, present, spread)).mean()))
+    whole = expected_recall(state, np.ones_like(present), spread=spread)
+    return max(0.0, float((whole - expected_recall(state, present, spread=spread)).mean()))
 
 
-def _recall(state: ModelState, present: NDArray[np.bool_], spread: float) -> NDArray[np.float64]:
-    """Return the recall to be expected of each class that has source cells."""
+def expected_recall(
+    state: ModelState, present: NDArray[np.bool_], *, spread: float = SPREAD
+) -> NDArray[np.float64]:
+    """Return the recall to be expected of each class that has source cells, for every fold model.
+
+    Returns
+    -------
+    Shape (n_models, n_classes with cells).
+    """
     from scipy.special import ndtr
 
-    coef, intercept = state.mean_coef, state.intercept.mean(axis=0, dtype=np.float64)
     profiles = state.profiles
     values = np.where(present, profiles.mean, profiles.centre)
-    found = []
-    for k in np.flatnonzero(profiles.n_cells > 0):
-        ahead = coef[k] - np.delete(coef, k, axis=0)
-        margin = intercept[k] - np.delete(intercept, k) + ahead @ values[k]
-        width = np.sqrt((ahead**2)[:, present] @ profiles.variance[k, present].astype(np.float64))
-        found.append(ndtr(margin / (spread * np.maximum(width, 1e-9))).min())
-    return np.array(found)
+    seen = np.flatnonzero(profiles.n_cells > 0)
+    found = np.empty((len(state.coef), len(seen)))
+    for m, (coef, intercept) in enumerate(zip(state.coef, state.intercept, strict=True)):
+        for place, k in enumerate(seen):
+            ahead = coef[k].astype(np.float64) - np.delete(coef, k, axis=0)
+            margin = intercept[k] - np.delete(intercept, k) + ahead @ values[k]
+            width = np.sqrt((ahead[:, present] ** 2) @ profiles.variance[k, present])
+            found[m, place] = ndtr(margin / (spread * np.maximum(width, 1e-9))).min()
+    return found
 
 
 def _whole_map(orthologs: OrthologMap, species: str) -> OrthologMap:
