@@ -2,7 +2,7 @@
 
 Usage::
 
-    python benchmarks/coverage.py [--splits 3] [--draws 3]
+    python benchmarks/coverage.py [--splits 3] [--draws 2]
 
 On the bundled Baron pancreas data, the source side only: a model is trained on half of the cells of one
 species (stratified halves, and whole donors), the other half of the *same* species is labelled once with
@@ -118,7 +118,7 @@ def _without(n: int, gone: Mask) -> Mask:
 
 
 def labelled(state: ModelState, few: Any) -> Iterator[Mask]:
-    """Yield labels of cells that lack genes: as orthotype gives them, then with missing genes read as zeros."""
+    """Yield labels of cells that lack genes: as orthotype gives them, then missing genes read as zeros."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ot.errors.OrthotypeWarning)
         yield label_cells(state, few, block_size=4096).predictions.label
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument(
         "--splits", type=int, default=3, help="stratified halves; halves of the donors are added"
     )
-    parser.add_argument("--draws", type=int, default=3, help="random removals of each size")
+    parser.add_argument("--draws", type=int, default=2, help="random removals of each size")
     asked = parser.parse_args()
     rows = [row for s in ("mouse", "human") for row in measure(s, n_splits=asked.splits, draws=asked.draws)]
     found = {name: judged(rows, name) for name in rows[0] if name not in KEYS}

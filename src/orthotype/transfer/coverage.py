@@ -33,7 +33,7 @@ from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import TABLED
 from orthotype.transfer.state import ModelState
 
-SPREAD: Final = 2.0  # c
+SPREAD: Final = 1.5  # c
 REDUCED: Final = 0.01  # expected loss of mean recall from which coverage is "reduced" ...
 POOR: Final = 0.05  # ... and "poor"
 MISSING_SHOWN: Final = 10
@@ -109,9 +109,9 @@ def check_species(state: ModelState, species: str) -> None:
         return
     raise GeneError(
         f"the cells are of {species}, and no bundled ortholog table joins {species} to {orthologs.source}; "
-        f"expected cells of {' or '.join(dict.fromkeys(known))}, for which this model was trained; train one for "
-        f"{species}: orthotype train ... --target-species '{species}' --orthologs FILE (tables to download: "
-        "orthotype orthologs list)"
+        f"expected cells of {' or '.join(dict.fromkeys(known))}, for which this model was trained; train one "
+        f"for {species}: orthotype train ... --target-species '{species}' --orthologs FILE "
+        "(tables to download: orthotype orthologs list)"
     )
 
 
