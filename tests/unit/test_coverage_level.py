@@ -18,7 +18,7 @@ from orthotype.transfer import coverage
 from orthotype.transfer.coverage import expected_loss, level_of, without_missing
 from orthotype.transfer.state import ModelState
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.json"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "gene_coverage.json"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orthotype.datasets import cache, download, orthologs, resume
+from orthotype.datasets import cache, download, orthologs, published, resume
 from orthotype.errors import DownloadError, InputError, OrthotypeWarning
 from orthotype.genes import OrthologMap, identify, resolve_species
 
@@ -136,7 +136,7 @@ def get(name: str, url: str) -> Path:
 
 
 def test_the_registry_invents_no_checksum_and_knows_its_species() -> None:
-    registry = json.loads(orthologs.REGISTRY.read_text(encoding="utf-8"))
+    registry = json.loads(published.REGISTRY.read_text(encoding="utf-8"))
     assert all(file["sha256"] is None and file["size"] is None for file in registry["files"])
     assert {f["url"].split("/")[2] for f in registry["files"]} == {
         "storage.googleapis.com",

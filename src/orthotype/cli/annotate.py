@@ -96,6 +96,8 @@ def summary(found: dict[str, Any]) -> str:
         [
             f"{found['cells']:,} {found['species']} cells labelled by {n_used:,} of the {genes['n']:,} genes "
             f"of the model, with {1 - genes['share_of_weight_missing']:.1%} of its weight",
+            f"gene coverage {genes['level']}: what is missing should cost {100 * genes['expected_loss']:.1f} "
+            "points of mean recall",
             "",
             table(
                 [(name, label["cells"], label["mean_confidence"]) for name, label in found["labels"].items()],

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from orthotype._files import written_whole
-from orthotype.datasets.orthologs import OrthologTable
+from orthotype.datasets.published import OrthologTable
 from orthotype.errors import InputError, listed
 from orthotype.genes.clean import id_in
 from orthotype.genes.species import resolve_species

@@ -67,6 +67,8 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
         "found": count(model["n"] - missing),
         "missing": missing,
         "weight": None if weight is None else percent(weight),
+        "level": model.get("level"),
+        "cost": None if (loss := model.get("expected_loss")) is None else f"{100 * loss:.1f}",
         "top": ", ".join(_gene(gene) for gene in model.get("missing_top") or []),
     }
 

@@ -19,6 +19,7 @@ from orthotype.errors import InputError, listed, nearest
 from orthotype.models.folds import make_folds
 from orthotype.models.linear.softmax import row_losses
 from orthotype.models.linear.solve import solve
+from orthotype.transfer.coverage import check_species
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def adapt_state(
         If labels name classes that the model does not know, or only one class.
     """
     codes = _class_codes(labels, state.classes)
+    check_species(state, table.species)
     aligned = state.space.align(table.genes, species=table.species)
     X = sp.csr_array(
         sp.vstack([rows for _, rows in aligned.blocks(table.rows, size=block_size)], format="csr"),

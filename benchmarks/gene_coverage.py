@@ -2,7 +2,7 @@
 
 Usage::
 
-    python benchmarks/coverage.py [--splits 3] [--draws 2]
+    python benchmarks/gene_coverage.py [--splits 3] [--draws 2]
 
 On the bundled Baron pancreas data, the source side only: a model is trained on half of the cells of one
 species (stratified halves, and whole donors), the other half of the *same* species is labelled once with
@@ -11,7 +11,7 @@ weight first, and panels drawn by expression. The loss is the drop of mean recal
 ten held-out cells, also without the filling of missing genes (``unfilled``). Each candidate measure is
 judged by how well it orders and foretells that loss, fitted on one species and tested on the other; its
 levels are where a loss of 1 and of 5 points is to be expected. Results go to
-``benchmarks/results/coverage.json``; ``docs/coverage.md`` tells them.
+``benchmarks/results/gene_coverage.json``; ``docs/coverage.md`` tells them.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from orthotype.transfer.labelling import label_cells
 from orthotype.transfer.state import ModelState
 
 LABELS, DONOR = "cell_ontology_class", "donor"
-RESULTS = Path(__file__).parent / "results" / "coverage.json"
+RESULTS = Path(__file__).parent / "results" / "gene_coverage.json"
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 TOP_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 PANELS = (3451, 1000, 400)

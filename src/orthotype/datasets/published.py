@@ -1,0 +1,102 @@
+"""Which ortholog tables can be downloaded, and which files of which publisher each is made of."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orthotype.errors import InputError, listed, nearest
+
+REGISTRY = Path(__file__).with_name("orthologs.json")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """One file of a publisher.
+
+    Attributes
+    ----------
+    name
+        What messages call it.
+    url
+        Its public address.
+    file_name
+        What it is called in the cache and on a mirror.
+    sha256, size
+        Checksum and bytes; None where no publisher states them.
+    """
+
+    name: str
+    url: str
+    file_name: str
+    sha256: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrthologTable:
+    """An ortholog table of two species that can be downloaded.
+
+    Attributes
+    ----------
+    name
+        What :func:`path` is asked for.
+    source, target
+        The two species.
+    origin
+        Format and publisher: "hcop" or "ensembl".
+    title, release, licence, citation, doi, notes
+        Where the pairs come from, under which terms, and what to mind.
+    files
+        What is downloaded for it.
+    """
+
+    name: str
+    source: str
+    target: str
+    origin: str
+    title: str
+    release: str
+    licence: str
+    citation: str
+    doi: str
+    notes: str
+    files: tuple[PublishedFile, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry for JSON."""
+        return asdict(self)
+
+
+@cache
+def tables() -> tuple[OrthologTable, ...]:
+    """Return every table that can be downloaded; nothing is fetched."""
+    registry = json.loads(REGISTRY.read_text(encoding="utf-8"))
+    files = {entry["name"]: PublishedFile(**entry) for entry in registry["files"]}
+    return tuple(
+        OrthologTable(
+            **registry["origins"][entry["origin"]]
+            | entry
+            | {"files": tuple(files[name] for name in entry["files"])}
+        )
+        for entry in registry["tables"]
+    )
+
+
+def find(name: str) -> OrthologTable:
+    """Return the table of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message offers the nearest names.
+    """
+    known = {table.name: table for table in tables()}
+    if name in known:
+        return known[name]
+    alike = nearest(name, known)
+    expected = f"did you mean {listed(alike)}" if alike else f"expected one of {listed(known)}"
+    raise InputError(
+        f"no ortholog table is called {name!r}; {expected}; 'orthotype orthologs list' shows them all"
+    )
