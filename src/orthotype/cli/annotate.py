@@ -59,7 +59,7 @@ def annotate(
     remember_run(annotated, key_added=key, command=command_line(), files=files)
     write_h5ad(annotated, output, force=force)
     if csv is not None:
-        write_table(annotated.obs.filter(regex=f"^{key}_"), csv, force=force)
+        write_table(annotated.obs.filter(regex=f"^{key}_").rename_axis("cell"), csv, force=force)
     found = outcome(annotated, key)
     if json:
         say_json(found)

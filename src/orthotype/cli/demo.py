@@ -58,7 +58,7 @@ def write_folder(output: Path, *, model: Any, annotated: Any, force: bool) -> An
     model.save(output / "model.safetensors", force=force)
     write_h5ad(annotated, output / "human_annotated.h5ad", force=force)
     columns = [name for name in annotated.obs if name.startswith("orthotype_")]
-    write_table(annotated.obs[[LABELS, *columns]], output / "labels.csv", force=force)
+    write_table(annotated.obs[[LABELS, *columns]].rename_axis("cell"), output / "labels.csv", force=force)
     write_table(found.summary.set_index("metric"), output / "summary.csv", force=force)
     write_table(found.per_class, output / "per_class.csv", force=force)
     write_table(found.confusion, output / "confusion.csv", force=force)
