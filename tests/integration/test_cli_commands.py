@@ -69,6 +69,17 @@ def test_train_takes_an_ortholog_table(orthotype: Command, kept: Path) -> None:
     assert done.json["n_features"] == 5
 
 
+def test_train_says_what_of_your_table_it_could_use(orthotype: Command, kept: Path) -> None:
+    genes = [("Gcg", "GCG"), ("Ins2", "INS"), ("Sst", "SST"), ("Sst", "SST"), ("Nope1", "KRT8"), ("Krt8", "")]
+    pd.DataFrame(genes, columns=["mouse", "human"]).to_csv("mine.csv", index=False)
+    done = orthotype("train", kept / "mouse.h5ad", *LABELS, "-o", "m.safetensors", "--orthologs", "mine.csv")
+    assert done.code == 0, done.err
+    assert (
+        "your ortholog table: 6 rows, 3 usable pairs, 3 of them one to one; 1 rows duplicated, 1 with a gap, "
+        "1 names that no gene table knows" in done.out
+    )
+
+
 def test_cells_without_a_label_are_left_out_and_told(
     orthotype: Command, small_mouse: anndata.AnnData
 ) -> None:

@@ -76,6 +76,18 @@ def train(
     note(f"wrote {output}")
 
 
+def own_table(report: dict[str, Any]) -> list[str]:
+    """Say what a table of the user's own held, and what of it could not be used."""
+    if not report:
+        return []
+    unread = sum(found["n"] for key, found in report.items() if key.startswith("unrecognised_"))
+    return [
+        f"your ortholog table: {report['rows']:,} rows, {report['pairs']:,} usable pairs, "
+        f"{report['one_to_one']:,} of them one to one; {report['duplicated']:,} rows duplicated, "
+        f"{report['empty']:,} with a gap, {unread:,} names that no gene table knows"
+    ]
+
+
 def summary(card: dict[str, Any]) -> str:
     """Say in a few lines what a model is and how good it is on held-out cells."""
     held_out = card["held_out"]
@@ -87,6 +99,7 @@ def summary(card: dict[str, Any]) -> str:
         f"{card['target_species']}",
         f"held-out cells: accuracy {held_out['accuracy']:.3f}, mean recall {held_out['mean_recall']:.3f}, "
         f"macro F1 {held_out['macro_f1']:.3f}",
+        *own_table(card.get("ortholog_table") or {}),
         "",
         table(
             [

@@ -210,6 +210,7 @@ def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) 
         "counts": {"where": table.counts.where, "scale": table.counts.scale},
         "genes": table.genes.to_dict(),
         "coverage": orthologs.coverage(table.genes, species=table.species, totals=table.totals).to_dict(),
+        "ortholog_table": dict(orthologs.report),
         "n_features": len(space.orthologs.names),
         "n_selected": len(space.selected),
     }
@@ -226,7 +227,7 @@ def fit_card(
     return {
         "alpha": classifier.alpha_,
         "alphas": [float(alpha) for alpha in classifier.path_.alphas],
-        "held_out_losses": [float(np.mean(losses)) for losses in classifier.path_.losses],
+        "held_out_losses": [float(np.nanmean(losses)) for losses in classifier.path_.losses],
         "n_models": classifier.n_models_,
         "random_state": classifier.random_state,
         "held_out": {

@@ -186,8 +186,7 @@ class LabelTransfer:
         alignment
             ``"shift"`` takes off the species shift, estimated on these cells without any label.
         unknown
-            ``"similarity"`` calls cells unknown that look less like their class than 95 % of the source's
-            cells do.
+            ``"similarity"`` calls cells unknown that are too unlike the mean profile of their class.
         key_added
             Prefix of the columns, and key in uns.
 

@@ -63,8 +63,8 @@ def label_cells(
     alignment
         ``"none"``, or ``"shift"`` to take off the species shift estimated on these cells.
     unknown
-        ``"none"``, or ``"similarity"`` to call cells unknown whose similarity to the profile of their class
-        is below the threshold of the model, which 5 % of the source's own cells miss.
+        ``"none"``, or ``"similarity"`` to call cells unknown that are too unlike the profile of their class;
+        see :mod:`orthotype.models.unknown`.
     block_size
         Rows per block; no result depends on it.
 
