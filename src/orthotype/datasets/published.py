@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orthotype.errors import InputError, listed, nearest
+from orthotype.datasets.registry import pick
 
 REGISTRY = Path(__file__).with_name("orthologs.json")
 
@@ -93,10 +93,4 @@ def find(name: str) -> OrthologTable:
         If there is none; the message offers the nearest names.
     """
     known = {table.name: table for table in tables()}
-    if name in known:
-        return known[name]
-    alike = nearest(name, known)
-    expected = f"did you mean {listed(alike)}" if alike else f"expected one of {listed(known)}"
-    raise InputError(
-        f"no ortholog table is called {name!r}; {expected}; 'orthotype orthologs list' shows them all"
-    )
+    return pick(name, known, what="ortholog table", command="orthotype orthologs list")

@@ -1,13 +1,15 @@
 """What data sets there are: names, provenance and checksums, as ``registry.json`` lists them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from orthotype.errors import InputError, listed, nearest
 
+Entry = TypeVar("Entry")
 REGISTRY = Path(__file__).with_name("registry.json")
 
 
@@ -84,8 +86,19 @@ def find(name: str) -> Dataset:
         If there is none; the message offers the nearest names.
     """
     known = {dataset.name: dataset for dataset in records()}
+    return pick(name, known, what="data set", command="orthotype datasets list")
+
+
+def pick(name: str, known: Mapping[str, Entry], *, what: str, command: str) -> Entry:
+    """Return the entry of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message offers the nearest names and the command that shows them all.
+    """
     if name in known:
         return known[name]
     alike = nearest(name, known)
     expected = f"did you mean {listed(alike)}" if alike else f"expected one of {listed(known)}"
-    raise InputError(f"no data set is called {name!r}; {expected}; 'orthotype datasets list' shows them all")
+    raise InputError(f"no {what} is called {name!r}; {expected}; '{command}' shows them all")
