@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from orthotype.models.consensus import ConsensusClassifier, fold_scores, mean_proba
 from orthotype.models.profiles import class_profiles, one_hot
-from orthotype.models.shift import estimate_shift, moved_intercept
+from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
 
 SHIFT = np.array([1.5, -0.5, 0.0, 0.8, 0.0, 0.0, -1.0, 0.3])
 
@@ -22,16 +22,21 @@ def species() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Consensus
     return source, y_source, target, y_target, model
 
 
-def test_a_shift_that_all_classes_share_is_found(species: tuple) -> None:
-    source, y_source, target, _, model = species
-    profiles = class_profiles([(sp.csr_array(source), one_hot(y_source, 4))])
-    found = estimate_shift(
-        lambda: iter([sp.csr_array(target)]),
+def shift_of(
+    model: ConsensusClassifier, source: np.ndarray, y: np.ndarray, target: np.ndarray, *, size: int
+) -> SpeciesShift:
+    return estimate_shift(
+        lambda: (sp.csr_array(target[i : i + size]) for i in range(0, len(target), size)),
         coef=model.coef_,
         intercept=model.intercept_,
         temperature=model.temperature_,
-        source=profiles,
+        source=class_profiles([(sp.csr_array(source), one_hot(y, 4))]),
     )
+
+
+def test_a_shift_that_all_classes_share_is_found(species: tuple) -> None:
+    source, y_source, target, _, model = species
+    found = shift_of(model, source, y_source, target, size=len(target))
     np.testing.assert_allclose(found.delta, SHIFT, atol=0.35)
     assert found.changes[-1] < found.changes[0]
     assert found.mass.sum() == pytest.approx(len(target), rel=1e-6)
@@ -39,17 +44,7 @@ def test_a_shift_that_all_classes_share_is_found(species: tuple) -> None:
 
 def test_the_shift_does_not_depend_on_the_blocks(species: tuple) -> None:
     source, y_source, target, _, model = species
-    profiles = class_profiles([(sp.csr_array(source), one_hot(y_source, 4))])
-    deltas = [
-        estimate_shift(
-            lambda size=size: (sp.csr_array(target[i : i + size]) for i in range(0, len(target), size)),
-            coef=model.coef_,
-            intercept=model.intercept_,
-            temperature=model.temperature_,
-            source=profiles,
-        ).delta
-        for size in (7, 600)
-    ]
+    deltas = [shift_of(model, source, y_source, target, size=size).delta for size in (7, 600)]
     np.testing.assert_allclose(deltas[0], deltas[1], atol=1e-5)
 
 
@@ -63,14 +58,7 @@ def test_moving_the_intercept_is_moving_the_cells(species: tuple) -> None:
 
 def test_labels_are_right_after_the_shift_and_not_before(species: tuple) -> None:
     source, y_source, target, y_target, model = species
-    profiles = class_profiles([(sp.csr_array(source), one_hot(y_source, 4))])
-    found = estimate_shift(
-        lambda: iter([sp.csr_array(target)]),
-        coef=model.coef_,
-        intercept=model.intercept_,
-        temperature=model.temperature_,
-        source=profiles,
-    )
+    found = shift_of(model, source, y_source, target, size=len(target))
     plain = model.predict(target)
     moved = moved_intercept(model.coef_, model.intercept_, found.delta)
     scores = fold_scores(target, coef=model.coef_, intercept=moved)

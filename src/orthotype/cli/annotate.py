@@ -92,12 +92,17 @@ def summary(found: dict[str, Any]) -> str:
     """Lay out what the cells were called, for the terminal."""
     genes = found["model_genes"]
     n_used = genes["n"] - genes["n_missing"]
+    cost = 100 * genes["expected_loss"]
     return "\n".join(
         [
             f"{found['cells']:,} {found['species']} cells labelled by {n_used:,} of the {genes['n']:,} genes "
             f"of the model, with {1 - genes['share_of_weight_missing']:.1%} of its weight",
-            f"gene coverage {genes['level']}: what is missing should cost {100 * genes['expected_loss']:.1f} "
-            "points of mean recall",
+            f"gene coverage {genes['level']}"
+            + (
+                f": what is missing should cost {cost:.1f} points of mean recall"
+                if genes["n_missing"]
+                else ""
+            ),
             "",
             table(
                 [(name, label["cells"], label["mean_confidence"]) for name, label in found["labels"].items()],

@@ -7,9 +7,7 @@ for their cardinality.
 **HCOP** lists every pair that any of its resources asserts, most of them one alone. Taken as it stands, a
 single weak assertion would make a well-known gene one-to-many. So pairs with fewer than three resources are
 left out; two genes that are each other's single best partner are one to one, and weaker pairs of either are
-left out, as for the bundled table of human and mouse (tier C in ``docs/orthologs.md``). On HCOP's table of
-human and mouse this finds 17,198 one-to-one pairs, all of them in the bundled table; taken as it stands, the
-file has 12,815, of which 907 are not.
+left out, as for the bundled table of human and mouse (tier C in ``docs/orthologs.md``).
 """
 
 import csv
