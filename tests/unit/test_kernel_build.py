@@ -104,14 +104,17 @@ for case in range(300):
     real = np.float32 if wide == 8 else np.float64
     width = -(-K // wide) * wide
     W, offset = rng.normal(size=(p, width)).astype(real), np.zeros(width, real)
-    columns = -(-2 * K // 8) * 8
+    extras = case % 3
+    columns = -(-(2 * K + extras) // 8) * 8
     try:
         held = kernel.matrix(indptr, indices, data, p, False)
         genes = rng.integers(-2, 2 * p, p).astype(np.int32)
         scores, mean = np.empty((n, 2, K), np.float32), np.empty((n, K), np.float32)
         votes = np.empty((n, K), np.int32)
+        extra, squares = np.empty((n, extras), np.float32), np.empty(n, np.float32)
         Wf, of = np.ones((p, columns), np.float32), np.zeros(columns, np.float32)
-        kernel.label(held, genes, True, case % 3, 1e4, Wf, of, p, 2, K, 3, scores, mean, votes)
+        shape = (Wf, of, p, 2, K, extras)
+        kernel.label(held, genes, True, case % 3, 1e4, *shape, 3, scores, mean, votes, extra, squares)
     except (ValueError, LookupError):
         refused += 1
     try:

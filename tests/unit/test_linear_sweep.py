@@ -51,12 +51,21 @@ def test_every_step_is_the_obvious_one(mode, families, encoding, dtype, monkeypa
     elif encoding == "binary":
         aligned = (aligned > 0).astype(float)
     expected = np.einsum("np,mkp->nmk", aligned, coef) + intercept
+    extra = np.random.default_rng(1).normal(size=(2, P))
     sweep = Sweep(
-        coef, intercept, gene_to_column=places, in_library=library, target_sum=500.0, encoding=encoding
+        coef,
+        intercept,
+        gene_to_column=places,
+        in_library=library,
+        target_sum=500.0,
+        encoding=encoding,
+        extra=extra,
     )
     np.testing.assert_allclose(sweep.scores(X), expected, rtol=1e-4, atol=2e-4)
     labelled = sweep.label(X)
     np.testing.assert_allclose(labelled.probability, softmax(expected).mean(axis=1), atol=1e-4)
+    np.testing.assert_allclose(labelled.extra, aligned @ extra.T, rtol=1e-4, atol=2e-4)
+    np.testing.assert_allclose(labelled.squares, (aligned**2).sum(axis=1), rtol=1e-5)
     assert (labelled.votes.sum(axis=1) == M).all()
     clear = np.ptp(np.sort(expected, axis=2)[:, :, -2:], axis=2).min(axis=1) > 1e-3
     votes = (expected.argmax(axis=2)[:, :, None] == np.arange(K)).sum(axis=1)
@@ -119,7 +128,18 @@ def test_shapes_that_do_not_fit_are_named_together():
     coef, _ = models()
     with pytest.raises(InputError) as caught:
         Sweep(
-            coef, np.zeros(3), gene_to_column=np.array([P]), in_library=np.ones(4, dtype=bool), encoding="z"
+            coef,
+            np.zeros(3),
+            gene_to_column=np.array([P]),
+            in_library=np.ones(4, dtype=bool),
+            encoding="z",
+            extra=np.zeros((2, P + 1)),
         )
-    for part in ("intercepts of shape", "in_library names 4", f"column {P} for a gene", "encoding 'z'"):
+    for part in (
+        "extra directions of shape",
+        "intercepts of shape",
+        "in_library names 4",
+        f"column {P} for a gene",
+        "encoding 'z'",
+    ):
         assert part in str(caught.value)

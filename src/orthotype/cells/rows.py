@@ -88,7 +88,7 @@ class MatrixRows:
             if self._scale == "log1p":
                 values = np.expm1(values.astype(np.float64) * self._log_base)
             data = values.astype(np.float32, copy=False)
-            yield rows, sp.csr_array((data, block.indices, block.indptr), shape=block.shape)
+            yield rows, _csr(data, block.indices, block.indptr, shape=block.shape)
 
 
 def row_readable(X: Any) -> Any:
@@ -144,9 +144,14 @@ def row_block(matrix: Any, rows: slice) -> sp.csr_array:
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     indptr = matrix.indptr[rows.start : rows.stop + 1] - first
     shape = (rows.stop - rows.start, matrix.shape[1])
-    return _canonical(
-        sp.csr_array((matrix.data[first:last], matrix.indices[first:last], indptr), shape=shape)
-    )
+    return _canonical(_csr(matrix.data[first:last], matrix.indices[first:last], indptr, shape=shape))
+
+
+def _csr(data: Any, indices: Any, indptr: Any, *, shape: tuple[int, int]) -> sp.csr_array:
+    """Return a matrix that shares the arrays; scipy's constructor would copy parts of large ones."""
+    block = sp.csr_array(shape, dtype=data.dtype)
+    block.data, block.indices, block.indptr = data, indices, indptr
+    return block
 
 
 def _canonical(block: sp.csr_array) -> sp.csr_array:

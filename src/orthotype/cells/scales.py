@@ -82,7 +82,8 @@ def is_whole(values: NDArray[np.number], *, tolerance: float = 1e-3) -> NDArray[
     if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
         return np.ones(values.shape, dtype=bool)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(values - np.rint(values)) <= tolerance)
+        exactly = np.asarray(values == np.rint(values))
+        return exactly if exactly.all() else np.asarray(np.abs(values - np.rint(values)) <= tolerance)
 
 
 def _whole_cells(sample: sp.csr_array) -> float:

@@ -125,8 +125,7 @@ def scan_values(matrix: Any) -> Scan:
 
 def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:
     values = block.data
-    whole = is_whole(values)
-    some_fraction = _any_in_row(block, ~whole)
+    some_fraction = _any_in_row(block, ~is_whole(values))
     enough = np.diff(block.indptr) >= 10
     return {
         "not_finite": _any_in_row(block, ~np.isfinite(values)),
@@ -139,10 +138,11 @@ def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:
 
 def _any_in_row(block: sp.csr_array, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return in which rows any stored value is marked."""
-    if not marked.any():
-        return np.zeros(block.shape[0], dtype=bool)
-    seen = np.concatenate([[0], np.cumsum(marked)])
-    return np.asarray(seen[block.indptr[1:]] > seen[block.indptr[:-1]])
+    filled = np.diff(block.indptr) > 0
+    found = np.zeros(block.shape[0], dtype=bool)
+    if filled.any():
+        found[filled] = np.logical_or.reduceat(marked, block.indptr[:-1][filled])
+    return found
 
 
 def _cells(mask: NDArray[np.bool_], names: Sequence[str]) -> str:

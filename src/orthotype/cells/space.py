@@ -13,7 +13,7 @@ share of the features that the target has.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,7 +35,7 @@ class Alignment:
     Attributes
     ----------
     projection
-        Genes x selected features, one nonzero per gene at most.
+        Genes x selected features, a single one per gene at most.
     library
         1 for every gene that counts to the library size, shape (n_genes,).
     present
@@ -57,6 +57,18 @@ class Alignment:
         totals = np.asarray(block @ self.library, dtype=np.float64)
         aligned = sp.csr_array(block @ self.projection)
         return self.encoder.encode(aligned, totals / self.share)
+
+    @property
+    def gene_to_column(self) -> NDArray[np.int32]:
+        """Selected feature that each gene counts for, or -1, shape (n_genes,)."""
+        places = np.full(self.projection.shape[0], -1, dtype=np.int32)
+        filled = np.diff(self.projection.indptr) > 0
+        places[filled] = self.projection.indices
+        return places
+
+    def restricted(self, columns: NDArray[np.intp]) -> "Alignment":
+        """Return the same alignment with only some of the selected features."""
+        return replace(self, projection=sp.csr_array(self.projection[:, columns]))
 
     def blocks(self, rows: Rows, *, size: int = BLOCK_SIZE) -> Iterator[tuple[slice, sp.csr_array]]:
         """Encode all rows, a block at a time."""

@@ -55,14 +55,22 @@ def count_votes(ballots: NDArray[np.intp], *, proba: Floats) -> Votes:
     proba
         Mean class probabilities, shape (n, n_classes); they only order classes with equal votes.
     """
-    n_cells, n_models = ballots.shape
     counts = np.zeros(proba.shape, dtype=np.intp)
-    np.add.at(counts, (np.arange(n_cells)[:, None], ballots), 1)
+    np.add.at(counts, (np.arange(len(ballots))[:, None], ballots), 1)
+    return decide(counts, proba=proba)
+
+
+def decide(counts: NDArray[np.integer], *, proba: NDArray[np.floating]) -> Votes:
+    """Apply the rule of the consensus to the votes for each class, shape (n, n_classes).
+
+    ``proba`` as in :func:`count_votes`.
+    """
+    n_models = int(counts[:1].sum())
     count = counts.max(axis=1)
     leaders = counts == count[:, None]
     winner = np.where(leaders, proba, -1.0).argmax(axis=1)
     agreed = (leaders.sum(axis=1) == 1) & (count >= min(2, n_models))
-    return Votes(winner, count, agreed)
+    return Votes(winner, count.astype(np.intp, copy=False), agreed)
 
 
 class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

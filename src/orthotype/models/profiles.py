@@ -97,11 +97,36 @@ def similarity(
     -------
     Values from -1 to 1, shape (n,); 0 for a cell or class without any difference from the centre.
     """
-    origin = profiles.centre if shift is None else profiles.centre + shift
-    offsets = profiles.mean.astype(np.float64) - profiles.centre
-    inner = np.asarray(rows @ offsets.T)[np.arange(len(codes)), codes] - (offsets @ origin)[codes]
+    directions = similarity_directions(profiles, shift=shift)
     squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
-    norms = squares - 2.0 * (rows @ origin) + origin @ origin
+    return similarity_from(rows @ directions.T, squares, codes, directions)
+
+
+def similarity_directions(
+    profiles: ClassProfiles, *, shift: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Return what :func:`similarity_from` needs the inner products of cells with.
+
+    Returns
+    -------
+    The class means seen from the centre and, last, the point that cells are seen from (the centre, moved by
+    the species shift), shape (n_classes + 1, n_features).
+    """
+    origin = profiles.centre if shift is None else profiles.centre + shift
+    return np.vstack([profiles.mean.astype(np.float64) - profiles.centre, origin])
+
+
+def similarity_from(
+    products: NDArray[np.floating],
+    squares: NDArray[np.floating],
+    codes: NDArray[np.intp],
+    directions: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return :func:`similarity` from inner products (n, n_classes + 1) and squared lengths (n,) of cells."""
+    offsets, origin = directions[:-1], directions[-1]
+    wide = products.astype(np.float64)
+    inner = wide[np.arange(len(codes)), codes] - (offsets @ origin)[codes]
+    norms = squares.astype(np.float64) - 2.0 * wide[:, -1] + origin @ origin
     lengths = np.sqrt(np.maximum(norms, 0.0)) * np.linalg.norm(offsets, axis=1)[codes]
     cosine = np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0)
     return np.asarray(cosine, dtype=np.float32)

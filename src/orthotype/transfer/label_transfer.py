@@ -296,6 +296,11 @@ class LabelTransfer:
     def load(cls, path: str | Path) -> Self:
         """Read a model file; it labels cells exactly as the model that was saved.
 
+        Parameters
+        ----------
+        path
+            The file, or the name of a bundled model, such as ``"mouse-marrow"``.
+
         Raises
         ------
         ModelFileError
@@ -336,11 +341,23 @@ class LabelTransfer:
 
 
 def load(path: str | Path) -> LabelTransfer:
-    """Read a model file written by :meth:`LabelTransfer.save`.
+    """Read a model file written by :meth:`LabelTransfer.save`, or a bundled model.
+
+    Parameters
+    ----------
+    path
+        The file, or the name of a bundled model; ``orthotype models list`` shows them.
 
     Raises
     ------
     ModelFileError
         If the file is missing, damaged, something else, or of a newer format.
+
+    Examples
+    --------
+    >>> import orthotype as ot
+    >>> marrow = ot.load("mouse-marrow")
+    >>> marrow.card["species"], marrow.card["target_species"]
+    ('mouse', 'human')
     """
     return LabelTransfer.load(path)

@@ -1,17 +1,18 @@
 """Labelling: one sweep over the cells of any species, with the coverage that it rests on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
+from orthotype.cells.encode import LogNormalize
+from orthotype.cells.space import Alignment
 from orthotype.cells.table import CellTable
-from orthotype.models.consensus import count_votes, mean_proba
-from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
+from orthotype.models.consensus import decide
+from orthotype.models.linear.sweep import Sweep
+from orthotype.models.profiles import similarity_directions, similarity_from
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
 from orthotype.models.unknown import SimilarityScale
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
@@ -29,8 +30,6 @@ class Labelling:
         One entry per cell.
     coverage
         Plain JSON: genes of the target by what became of them, and the model's genes that the target lacks.
-    profiles
-        Mean and variance of the target cells of each called class.
     shift
         The species shift that was taken off, or None.
     table
@@ -39,7 +38,6 @@ class Labelling:
 
     predictions: Predictions
     coverage: dict[str, Any]
-    profiles: ClassProfiles
     shift: SpeciesShift | None
     table: CellTable
 
@@ -85,15 +83,7 @@ def label_cells(
             temperature=used.temperature,
             source=used.profiles,
         )
-    parts: list[Block] = []
-
-    def sweep() -> Iterator[tuple[sp.csr_array, NDArray[np.float64]]]:
-        for _, rows in aligned.blocks(table.rows, size=block_size):
-            parts.append(_label_block(used, rows, shift))
-            yield rows, one_hot(parts[-1].winner, len(state.classes))
-
-    profiles = class_profiles(sweep())
-    whole = Block(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    whole = _label_blocks(used, table, aligned, shift, block_size=block_size)
     return Labelling(
         predictions=Predictions(
             cells=table.names,
@@ -106,7 +96,6 @@ def label_cells(
             similarity=whole.similarity,
         ),
         coverage=target_coverage(state, table, aligned),
-        profiles=profiles,
         shift=shift,
         table=table,
     )
@@ -123,21 +112,30 @@ class Block(NamedTuple):
     similarity: NDArray[np.float32]
 
 
-def _label_block(state: ModelState, rows: sp.csr_array, shift: SpeciesShift | None) -> Block:
+def _label_blocks(
+    state: ModelState, table: CellTable, aligned: Alignment, shift: SpeciesShift | None, *, block_size: int
+) -> Block:
+    """Label all cells in one sweep from their counts."""
     delta = None if shift is None else shift.delta
-    scores = state.scores(
-        rows, intercept=None if delta is None else moved_intercept(state.coef, state.intercept, delta)
+    intercept = state.intercept if delta is None else moved_intercept(state.coef, state.intercept, delta)
+    directions = similarity_directions(state.profiles, shift=delta)
+    encoder = aligned.encoder
+    sweep = Sweep(
+        state.coef / np.float32(state.temperature),
+        intercept / state.temperature,
+        gene_to_column=aligned.gene_to_column,
+        in_library=aligned.library > 0,
+        target_sum=aligned.share * encoder.target_sum if isinstance(encoder, LogNormalize) else 1.0,
+        encoding="log" if isinstance(encoder, LogNormalize) else "binary",
+        extra=directions,
     )
-    proba = mean_proba(scores, temperature=state.temperature)
-    votes = count_votes(scores.argmax(axis=2), proba=proba)
-    return Block(
-        winner=votes.winner,
-        votes=votes.count,
-        agreed=votes.agreed,
-        seen=np.diff(rows.indptr) > 0,
-        proba=proba.astype(np.float32),
-        similarity=similarity(rows, votes.winner, profiles=state.profiles, shift=delta),
-    )
+    parts = []
+    for _, counts in table.rows.blocks(block_size):
+        said = sweep.label(counts)
+        votes = decide(said.votes, proba=said.probability)
+        near = similarity_from(said.extra, said.squares, votes.winner, directions)
+        parts.append(Block(votes.winner, votes.count, votes.agreed, said.squares > 0, said.probability, near))
+    return Block(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def _scale(state: ModelState) -> SimilarityScale:

@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orthotype._version import __version__
+from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.transfer.labelling import Labelling
 from orthotype.transfer.state import ModelState
 
@@ -70,10 +74,23 @@ def annotation_record(
 
 def _gene_rows(state: ModelState, found: Labelling) -> list[dict[str, Any]]:
     """Return the top genes of each class with their mean in its source cells and in the cells so called."""
+    top = [state.top_features(k) for k in range(len(state.classes))]
+    shown = np.unique(np.concatenate(top))
+    target = _profiles(state, found, shown)
     rows = []
     for k, name in enumerate(state.classes):
-        seen = found.profiles.n_cells[k] > 0
-        for gene, j in zip(state.card["top_genes"][str(name)], state.top_features(k), strict=True):
-            target_mean = round(float(found.profiles.mean[k, j]), 6) if seen else None
+        places = np.searchsorted(shown, top[k])
+        for gene, place in zip(state.card["top_genes"][str(name)], places, strict=True):
+            target_mean = round(float(target.mean[k, place]), 6) if target.n_cells[k] > 0 else None
             rows.append({"class": str(name), **gene, "target_mean": target_mean})
     return rows
+
+
+def _profiles(state: ModelState, found: Labelling, columns: NDArray[np.intp]) -> ClassProfiles:
+    """Return means of some features over the cells that were called each class."""
+    table = found.table
+    aligned = state.space.align(table.genes, species=table.species).restricted(columns)
+    winner, n_classes = found.predictions.winner, len(state.classes)
+    return class_profiles(
+        (rows, one_hot(winner[where], n_classes)) for where, rows in aligned.blocks(table.rows)
+    )

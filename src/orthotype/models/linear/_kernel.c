@@ -69,8 +69,8 @@ typedef struct {
     double target_sum;
     encoding_t encoding;
     int families; /* several genes of a row may share a column */
-    int64_t columns, models;
-    float *probability;
+    int64_t columns, models, extras; /* extras: columns of W beside those of the models */
+    float *probability, *extra, *squares;
     int32_t *votes;
     int64_t next; /* the next piece of work, handed out atomically */
     int failed;
@@ -327,7 +327,7 @@ failed:
 }
 
 #define REAL_SIZE(X) ((X)->wide_real ? 8 : 4)
-#define MOST_BUFFERS 8
+#define MOST_BUFFERS 12
 
 /* The arrays of one call, released together. */
 typedef struct {
@@ -534,15 +534,15 @@ static PyObject *py_scores(PyObject *self, PyObject *args) {
 }
 
 static PyObject *py_label(PyObject *self, PyObject *args) {
-    PyObject *capsule, *genes, *W, *offset, *out, *probability, *votes;
-    long long models, classes, columns;
+    PyObject *capsule, *genes, *W, *offset, *out, *probability, *votes, *extra, *squares;
+    long long models, classes, columns, extras;
     int threads, encoding, families;
     double target_sum;
-    if (!PyArg_ParseTuple(args, "OOiidOOLLLiOOO", &capsule, &genes, &families, &encoding, &target_sum, &W,
-                          &offset, &columns, &models, &classes, &threads, &out, &probability, &votes))
+    if (!PyArg_ParseTuple(args, "OOiidOOLLLLiOOOOO", &capsule, &genes, &families, &encoding, &target_sum, &W, &offset,
+                          &columns, &models, &classes, &extras, &threads, &out, &probability, &votes, &extra, &squares))
         return NULL;
-    if (models < 1 || models > 1 << 20) {
-        PyErr_SetString(PyExc_ValueError, "expected at least one model");
+    if (models < 1 || models > 1 << 20 || extras < 0 || extras > 1 << 20) {
+        PyErr_SetString(PyExc_ValueError, "expected at least one model, and no fewer than no extra columns");
         return NULL;
     }
     sweep_t sweep = {0};
@@ -550,7 +550,8 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
     if (prepare(&sweep, capsule, classes, &threads, 1) < 0) return NULL;
     const matrix_t *X = sweep.X;
     sweep.models = models;
-    sweep.width = (models * classes + 7) / 8 * 8; /* always float */
+    sweep.extras = extras;
+    sweep.width = (models * classes + extras + 7) / 8 * 8; /* always float */
     sweep.columns = columns;
     sweep.families = families;
     sweep.encoding = encoding;
@@ -562,6 +563,8 @@ static PyObject *py_label(PyObject *self, PyObject *args) {
     if (probability != Py_None)
         sweep.probability = array(&arrays, probability, 'f', 4, X->n * classes, 1, "probability");
     if (votes != Py_None) sweep.votes = array(&arrays, votes, 'i', 4, X->n * classes, 1, "votes");
+    if (extra != Py_None) sweep.extra = array(&arrays, extra, 'f', 4, X->n * extras, 1, "extra");
+    if (squares != Py_None) sweep.squares = array(&arrays, squares, 'f', 4, X->n, 1, "squares");
     for (int64_t j = 0; !PyErr_Occurred() && j < X->p; j++)
         if (sweep.genes[j] < -2 || sweep.genes[j] >= 2 * columns)
             PyErr_SetString(PyExc_ValueError, "genes: a column out of range");
@@ -600,7 +603,7 @@ static PyMethodDef methods[] = {
     {"scores", py_scores, METH_VARARGS, "scores(matrix, subset, W, offset, classes, threads, out)"},
     {"label", py_label, METH_VARARGS,
      "label(matrix, genes, families, encoding, target_sum, W, offset, columns, models, classes, "
-     "threads, out, probability, votes)"},
+     "extras, threads, out, probability, votes, extra, squares)"},
     {"level", py_level, METH_VARARGS, "level([name]): the instruction set in use, or choose one"},
     {NULL, NULL, 0, NULL},
 };
@@ -912,6 +915,16 @@ TARGET static inline __attribute__((always_inline)) int64_t FUNCTION(aligned)(
     return disorder && !shared ? -NOT_CANONICAL : found;
 }
 
+TARGET static float FUNCTION(squared)(const float *values, int64_t count) {
+    float parts[8] = {0}, sum = 0;
+    int64_t e = 0;
+    for (; e + 8 <= count; e += 8)
+        for (int s = 0; s < 8; s++) parts[s] += values[e + s] * values[e + s];
+    for (; e < count; e++) sum += values[e] * values[e];
+    for (int s = 0; s < 8; s++) sum += parts[s];
+    return sum;
+}
+
 /* From counts to scores: library size, alignment, encoding and product, a row at a time. */
 #define LABEL_GATHER NAMED(gather_all, _f32_i32, LEVEL)
 
@@ -940,6 +953,8 @@ TARGET static void FUNCTION(label)(sweep_t *sweep) {
             }
             LABEL_GATHER(columns, values, found, sweep->W, width, sweep->offset, row);
             if (sweep->out) memcpy((float *)sweep->out + i * kept, row, sizeof(float) * kept);
+            if (sweep->extra) memcpy(sweep->extra + i * sweep->extras, row + kept, sizeof(float) * sweep->extras);
+            if (sweep->squares) sweep->squares[i] = FUNCTION(squared)(values, found);
             if (sweep->probability || sweep->votes) FUNCTION(vote)(sweep, row, i);
         }
     free(columns);

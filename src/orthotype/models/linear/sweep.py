@@ -9,6 +9,7 @@ Conventions
 -----------
 X : (n, G) counts of one block, CSR
 coef, intercept : (M, K, p) and (M, K), the fold models
+extra : (E, p), further directions along which the encoded rows are measured
 """
 
 from typing import Any, Literal, NamedTuple
@@ -36,10 +37,16 @@ class Labelled(NamedTuple):
         Mean over the models of their class probabilities, (n, K).
     votes
         How many models put each class first, (n, K).
+    extra
+        Inner products of the encoded rows with the extra directions, (n, E).
+    squares
+        Squared lengths of the encoded rows, (n,).
     """
 
     probability: NDArray[np.float32]
     votes: NDArray[np.int32]
+    extra: NDArray[np.float32]
+    squares: NDArray[np.float32]
 
 
 class Sweep:
@@ -60,6 +67,8 @@ class Sweep:
     encoding
         "log": ``log(1 + count * target_sum / library size)``; "binary": ``count > 0``; "none": counts as
         they are.
+    extra
+        Directions (E, p) whose inner products with the encoded rows come along; None: none.
 
     Raises
     ------
@@ -84,8 +93,10 @@ class Sweep:
         in_library: NDArray[np.bool_] | None = None,
         target_sum: float = 1e4,
         encoding: Encoding = "log",
+        extra: Float | None = None,
     ) -> None:
         self.models, self.classes, self.columns = coef.shape
+        extra = np.empty((0, self.columns), dtype=np.float32) if extra is None else extra
         genes = len(gene_to_column)
         library = np.ones(genes, dtype=bool) if in_library is None else np.asarray(in_library, dtype=bool)
         problems = Problems("the sweep over counts")
@@ -97,6 +108,8 @@ class Sweep:
             problems.add(
                 f"column {np.max(gene_to_column)} for a gene", expected=f"at most {self.columns - 1}"
             )
+        if extra.ndim != 2 or extra.shape[1] != self.columns:
+            problems.add(f"extra directions of shape {extra.shape}", expected=f"(any, {self.columns})")
         if encoding not in ENCODINGS:
             problems.add(f"encoding {encoding!r}", expected="one of 'none', 'log', 'binary'")
         problems.raise_if_any()
@@ -106,35 +119,46 @@ class Sweep:
         self._genes = 2 * np.maximum(self.gene_to_column, -1) + library.astype(np.int32)
         used = self.gene_to_column[self.gene_to_column >= 0]
         self.families = len(np.unique(used)) < len(used)
-        self.weights = padded(coef.reshape(-1, self.columns).T, np.float32)
-        self.offset = padded(intercept.reshape(1, -1), np.float32)
+        self.extras = len(extra)
+        self.weights = padded(np.concatenate([coef.reshape(-1, self.columns), extra]).T, np.float32)
+        self.offset = padded(np.append(intercept.ravel(), np.zeros(self.extras))[None], np.float32)
 
     def scores(self, X: Any) -> NDArray[np.float32]:
         """Return the raw scores of every model for a block of counts, (n, M, K)."""
         X = self._checked(X)
-        out = np.empty((X.shape[0], self.models, self.classes), dtype=np.float32)
         native = kernel()
-        if native is not None:
-            self._run(native, X, out, None, None)
-            return out
-        width = self.models * self.classes
-        flat = self.aligned(X) @ np.ascontiguousarray(self.weights[:, :width]) + self.offset[:, :width]
-        out[:] = flat.reshape(out.shape)
+        if native is None:
+            return self._products(self.aligned(X))[0]
+        out = np.empty((X.shape[0], self.models, self.classes), dtype=np.float32)
+        self._run(native, X, scores=out)
         return out
 
     def label(self, X: Any) -> Labelled:
-        """Return mean probabilities and votes of the models for a block of counts."""
+        """Return what the models say about a block of counts."""
+        X = self._checked(X)
         native = kernel()
         if native is None:
-            scores = self.scores(X)
+            rows = self.aligned(X)
+            scores, extra = self._products(rows)
             first = scores.argmax(axis=2)
             votes = (first[:, :, None] == np.arange(self.classes)).sum(axis=1, dtype=np.int32)
-            return Labelled(softmax(scores).mean(axis=1), votes)
-        X = self._checked(X)
-        probability = np.empty((X.shape[0], self.classes), dtype=np.float32)
-        votes = np.empty((X.shape[0], self.classes), dtype=np.int32)
-        self._run(native, X, None, probability, votes)
-        return Labelled(probability, votes)
+            squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float32)
+            return Labelled(softmax(scores).mean(axis=1), votes, extra, squares)
+        n = X.shape[0]
+        found = Labelled(
+            probability=np.empty((n, self.classes), dtype=np.float32),
+            votes=np.empty((n, self.classes), dtype=np.int32),
+            extra=np.empty((n, self.extras), dtype=np.float32),
+            squares=np.empty(n, dtype=np.float32),
+        )
+        self._run(native, X, **found._asdict())
+        return found
+
+    def _products(self, rows: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        kept = self.models * self.classes
+        flat = rows @ np.ascontiguousarray(self.weights[:, : kept + self.extras])
+        flat += self.offset[:, : kept + self.extras]
+        return flat[:, :kept].reshape(-1, self.models, self.classes), flat[:, kept:]
 
     def aligned(self, X: Any) -> Any:
         """Return the encoded rows (n, p) that the models see, as scipy computes them."""
@@ -162,25 +186,26 @@ class Sweep:
             check_csr(X)
         return X if X.dtype in (np.float32, np.float64) else X.astype(np.float32)
 
-    def _run(self, native: Any, X: Any, out: Any, probability: Any, votes: Any) -> None:
+    def _run(
+        self,
+        native: Any,
+        X: Any,
+        *,
+        scores: Any = None,
+        probability: Any = None,
+        votes: Any = None,
+        extra: Any = None,
+        squares: Any = None,
+    ) -> None:
         matrix = held(native, X, check=False)
         threads = available_threads() if X.shape[0] > SMALL_BLOCK else 1
-        places = (
-            self.weights,
-            self.offset,
-            self.columns,
-            self.models,
-            self.classes,
-            threads,
-            out,
-            probability,
-            votes,
-        )
+        model = (self.weights, self.offset, self.columns, self.models, self.classes, self.extras)
+        places = (threads, scores, probability, votes, extra, squares)
         encoding = ENCODINGS.index(self.encoding)
         try:
             try:
-                native.label(matrix, self._genes, self.families, encoding, self.target_sum, *places)
+                native.label(matrix, self._genes, self.families, encoding, self.target_sum, *model, *places)
             except LookupError:
-                native.label(matrix, self._genes, True, encoding, self.target_sum, *places)
+                native.label(matrix, self._genes, True, encoding, self.target_sum, *model, *places)
         except ValueError as error:
             raise damaged(error) from error
