@@ -21,7 +21,7 @@ from engine.problems import Problem, names, problem
 
 GAP = 1e-3
 NEWTON = tuple(range(1, 21))
-BUDGETS = (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1200)
+BUDGETS = tuple(sorted({round(5 * 1.1**step) for step in range(64)}))
 
 
 def run_child(task: str, name: str, solver: str, runs: str, best: str) -> dict[str, Any]:
@@ -101,12 +101,13 @@ def run_celltypist(name: str, runs: int) -> dict[str, Any]:
         return child(str(script), "train", str(path), str(runs), python=python)
 
 
-def save_problem(data: Problem, path: Path) -> None:
-    """Write a problem for another environment."""
-    parts = {}
+def save_problem(data: Problem, path: Path, *, test_genes: np.ndarray | None = None) -> None:
+    """Write a problem for another environment; ``test_genes`` where the test cells have more genes."""
+    parts = {"train_genes": np.arange(data.X.shape[1])}
+    parts["test_genes"] = parts["train_genes"] if test_genes is None else test_genes
     for prefix, X in (("train_", data.X), ("test_", data.X_test)):
         parts |= {f"{prefix}data": X.data, f"{prefix}indices": X.indices, f"{prefix}indptr": X.indptr}
-    np.savez(path, y=data.y, y_test=data.y_test, genes=data.X.shape[1], **parts)
+    np.savez(path, y=data.y, y_test=data.y_test, **parts)
 
 
 def main() -> None:

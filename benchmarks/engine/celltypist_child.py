@@ -26,9 +26,9 @@ def load(path):
 
     def adata(prefix):
         parts = held[f"{prefix}data"], held[f"{prefix}indices"], held[f"{prefix}indptr"]
-        X = csr_matrix(parts, shape=(len(parts[2]) - 1, int(held["genes"])))
-        made = anndata.AnnData(X)
-        made.var_names = [f"g{j}" for j in range(X.shape[1])]
+        names = [f"g{j}" for j in held[f"{prefix}genes"]]
+        made = anndata.AnnData(csr_matrix(parts, shape=(len(parts[2]) - 1, len(names))))
+        made.var_names = names
         return made
 
     train, test = adata("train_"), adata("test_")

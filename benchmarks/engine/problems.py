@@ -56,20 +56,33 @@ def counts(name: str) -> tuple[Any, np.ndarray]:
 def problem(name: str) -> Problem:
     """Return a problem by name: four fifths of the cells train, the others test."""
     X, labels = counts(name)
+    X = normalised(X)
     y = np.unique(labels, return_inverse=True)[1]
-    total = np.asarray(X.sum(axis=1)).ravel()
-    X = csr_array(diags_array((1e4 / np.maximum(total, 1)).astype(np.float32)) @ X)
-    X.data = np.log1p(X.data)
-    order = np.random.default_rng(0).permutation(len(y))
-    cut = int(0.8 * len(y))
-    train, test = np.sort(order[:cut]), np.sort(order[cut:])
-    genes = _genes(X[train], 2000 if name != "aml-all" else None)
+    train, test = split(len(y))
+    genes = chosen_genes(X[train], 2000 if name != "aml-all" else None)
     what = {"baron": "Baron human pancreas", "aml-small": "van Galen AML", "aml-all": "van Galen AML"}[name]
     alpha = 0.0278 if name.startswith("aml") else 0.01
     return Problem(name, what, X[train][:, genes], y[train], X[test][:, genes], y[test], alpha)
 
 
-def _genes(X: Any, most: int | None) -> np.ndarray:
+def normalised(X: csr_array) -> csr_array:
+    """Return the logarithm of one plus counts per 10,000."""
+    total = np.asarray(X.sum(axis=1)).ravel()
+    X = csr_array(diags_array((1e4 / np.maximum(total, 1)).astype(np.float32)) @ X)
+    X.data = np.log1p(X.data)
+    X.sort_indices()
+    return X
+
+
+def split(n_cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training cells, four fifths, and the test cells."""
+    order = np.random.default_rng(0).permutation(n_cells)
+    cut = int(0.8 * n_cells)
+    return np.sort(order[:cut]), np.sort(order[cut:])
+
+
+def chosen_genes(X: Any, most: int | None) -> np.ndarray:
+    """Return the most variable genes, or all that were seen at least ten times."""
     if most is None:
         return np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]) >= 10)
     mean = np.asarray(X.mean(axis=0)).ravel()

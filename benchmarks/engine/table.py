@@ -15,6 +15,7 @@ Generated from `benchmarks/results/*.json` by the scripts in `benchmarks/`; run 
 python benchmarks/solver.py      # time to within 1e-3 of the minimum, against other solvers
 python benchmarks/predict.py     # cells a second from raw counts to labels
 python benchmarks/fewshot.py     # refits on a handful of cells
+python benchmarks/nonzeros.py    # training from 1 to 200 million stored values
 ```
 
 Times are medians; ratios hold across machines better than seconds do. The objective is
@@ -26,7 +27,7 @@ its relative distance from the best value known. *Extra memory* is what the proc
 def write() -> None:
     """Write the page from whatever results exist."""
     parts = [INTRODUCTION]
-    for name, section in (("solver", _solver), ("predict", _predict), ("fewshot", _fewshot)):
+    for name, section in SECTIONS:
         path = RESULTS / f"{name}.json"
         if path.is_file():
             results = json.loads(path.read_text())
@@ -97,6 +98,21 @@ def _fewshot(results: dict[str, Any]) -> str:
     return "## Refits on a handful of cells\n\n" + _rows(["problem", "method", "time", "steps"], rows)
 
 
+def _nonzeros(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{size['nonzeros'] / 1e6:,.0f} M",
+            f"{size['cells']:,}",
+            _seconds(size),
+            f"{size['extra_mb']:.0f} MB",
+        ]
+        for size in results["sizes"]
+    ]
+    head = ["stored values", "cells", f"{results['iterations']} iterations", "extra memory"]
+    text = f"Time grows with the power {results['exponent']:.2f} of the number of stored values.\n"
+    return "## Size\n\n" + _rows(head, rows) + "\n" + text
+
+
 def _machine(results: dict[str, Any]) -> str:
     m = results["machine"]
     shown = ("python", "numpy", "scipy", "scikit-learn", "torch")
@@ -106,3 +122,6 @@ def _machine(results: dict[str, Any]) -> str:
         f"two threads each; {results['runs']} runs; {', '.join(m['blas'])}; "
         f"kernel: {m['versions']['kernel']}; {versions}.\n"
     )
+
+
+SECTIONS = (("solver", _solver), ("predict", _predict), ("fewshot", _fewshot), ("nonzeros", _nonzeros))

@@ -144,7 +144,10 @@ def row_block(matrix: Any, rows: slice) -> sp.csr_array:
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     indptr = matrix.indptr[rows.start : rows.stop + 1] - first
     shape = (rows.stop - rows.start, matrix.shape[1])
-    return _canonical(_csr(matrix.data[first:last], matrix.indices[first:last], indptr, shape=shape))
+    block = _csr(matrix.data[first:last], matrix.indices[first:last], indptr, shape=shape)
+    if matrix.has_canonical_format:
+        block.has_canonical_format = True
+    return _canonical(block)
 
 
 def _csr(data: Any, indices: Any, indptr: Any, *, shape: tuple[int, int]) -> sp.csr_array:

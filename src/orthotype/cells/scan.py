@@ -124,24 +124,32 @@ def scan_values(matrix: Any) -> Scan:
 
 
 def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:
-    values = block.data
-    some_fraction = _any_in_row(block, ~is_whole(values))
-    enough = np.diff(block.indptr) >= 10
+    values, stored = block.data, np.diff(block.indptr)
+    whole = is_whole(values)
+    some_fraction = np.zeros(len(stored), dtype=bool) if whole.all() else _any_in_row(block, ~whole)
+    lowest, highest = (_by_row(extreme, block) for extreme in (np.minimum, np.maximum))
+    not_finite = ~(np.isfinite(lowest) & np.isfinite(highest))
     return {
-        "not_finite": _any_in_row(block, ~np.isfinite(values)),
-        "negative": _any_in_row(block, values < 0),
+        "not_finite": not_finite,
+        "negative": _any_in_row(block, values < 0) if not_finite.any() else lowest < 0,
         "fractional": some_fraction,
-        "large_whole": enough & ~some_fraction & _any_in_row(block, values > 1),
-        "empty": ~_any_in_row(block, values != 0),
+        "large_whole": (stored >= 10) & ~some_fraction & (highest > 1),
+        "empty": (lowest == 0) & (highest == 0),
     }
 
 
 def _any_in_row(block: sp.csr_array, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return in which rows any stored value is marked."""
+    return _by_row(np.logical_or, block, marked)
+
+
+def _by_row(combine: np.ufunc, block: sp.csr_array, values: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return what a ufunc makes of the stored values of each row, 0 for a row without any."""
+    values = block.data if values is None else values
     filled = np.diff(block.indptr) > 0
-    found = np.zeros(block.shape[0], dtype=bool)
+    found = np.zeros(block.shape[0], dtype=values.dtype)
     if filled.any():
-        found[filled] = np.logical_or.reduceat(marked, block.indptr[:-1][filled])
+        found[filled] = combine.reduceat(values, block.indptr[:-1][filled])
     return found
 
 

@@ -56,6 +56,7 @@ class Alignment:
         """Return the encoded rows of one block of counts, shape (n, n_selected), float32."""
         totals = np.asarray(block @ self.library, dtype=np.float64)
         aligned = sp.csr_array(block @ self.projection)
+        aligned.sort_indices()
         return self.encoder.encode(aligned, totals / self.share)
 
     @property

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orthotype.genes.clean import as_r_writes_all, genes_of_date, id_in, split_genome, without_suffix
+from orthotype.genes.clean import genes_of_date, id_in, split_genome, without_suffix
 from orthotype.genes.species import TABLED, Species, known_species, resolve_species
 from orthotype.genes.tables import GeneTable, gene_table, one_to_one_of_human
 
@@ -228,7 +228,7 @@ class _Reader:
         plain = self._plain(name)
         if plain != name and (gene := self._current(plain)[0]):
             return gene, "prefix"
-        if symbol := self._rewritten.get(plain) or self._rewritten.get(plain.replace("_", "-")):
+        if symbol := self.table.rewritten.get(plain) or self.table.rewritten.get(plain.replace("_", "-")):
             return self.table.by_symbol[symbol], "mangled"
         base = without_suffix(plain, self.present)
         gene = self._current(base)[0] or self._previous(base) if base else ""
@@ -239,7 +239,7 @@ class _Reader:
         plain = self._plain(name)
         if gene := self._previous(plain):
             return ("", UNMAPPED) if gene in self.taken else (gene, "previous")
-        if gene := self._previous(self._rewritten_old.get(plain, "")):
+        if gene := self._previous(self.table.rewritten_older.get(plain, "")):
             return ("", UNMAPPED) if gene in self.taken else (gene, "mangled")
         return self._dated(plain), "date"
 
@@ -277,11 +277,3 @@ class _Reader:
         human = gene_table("human")
         gene = human.by_symbol.get(name.upper()) or human.older.get(name.upper(), ("", ""))[0]
         return one_to_one_of_human(self.table.species).get(gene, "")
-
-    @cached_property
-    def _rewritten(self) -> dict[str, str]:
-        return as_r_writes_all(self.table.by_symbol)
-
-    @cached_property
-    def _rewritten_old(self) -> dict[str, str]:
-        return as_r_writes_all(name for name, (_, kind) in self.table.older.items() if kind == "previous")

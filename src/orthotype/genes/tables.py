@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from orthotype.errors import GeneError
+from orthotype.genes.clean import as_r_writes_all
 from orthotype.genes.species import TABLED
 
 TIERS: Final = ("A", "C", "B", "D")
@@ -71,6 +72,16 @@ class GeneTable:
                 here[lower] = gene if here.get(lower, gene) == gene else ""
             found |= here
         return {lower: gene for lower, gene in found.items() if gene}
+
+    @cached_property
+    def rewritten(self) -> dict[str, str]:
+        """Symbol in use behind each spelling of R's."""
+        return as_r_writes_all(self.by_symbol)
+
+    @cached_property
+    def rewritten_older(self) -> dict[str, str]:
+        """Previous symbol behind each spelling of R's."""
+        return as_r_writes_all(name for name, (_, kind) in self.older.items() if kind == "previous")
 
 
 @cache
