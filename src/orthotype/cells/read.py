@@ -39,7 +39,8 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     path
         ``.h5ad``, ``.zarr``, a 10x ``.h5`` of any version, a 10x folder (``matrix.mtx``, ``barcodes.tsv``,
         ``genes.tsv`` or ``features.tsv``, plain or gz, also with a common prefix), or a table of numbers
-        (``.csv``, ``.tsv``, ``.txt``, plain or gz).
+        (``.csv``, ``.tsv``, ``.txt``, plain or gz), also a merged Drop-seq file, recognised by its cells being
+        called ``Specimen_Population_Barcode``.
     genes_in
         For tables only: ``"rows"`` or ``"columns"``. By default the names themselves tell.
 
@@ -53,7 +54,7 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     -----
     Columns of text in a table of cells by genes become columns of ``obs``, so that labels can travel with it.
     """
-    from orthotype.cells import delimited, formats, tenx
+    from orthotype.cells import delimited, dge, formats, tenx
 
     path = Path(path)
     if not path.exists():
@@ -78,6 +79,8 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
         raise InputError(f"{path} is not an HDF5 file: it {_nature(head)}; expected what {ending} promises")
     if ending == ".mtx":
         return tenx.read_folder(path.parent, matrix=path)
+    if ending in TEXT_ENDINGS and genes_in != "columns" and dge.is_dge(path):
+        return dge.read_dge(path)
     if ending in TEXT_ENDINGS:
         return delimited.read_table(path, genes_in=genes_in)
     raise InputError(f"{path} has an ending that orthotype does not know; expected {KNOWN}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def annotate(
-    model: Annotated[Path, typer.Argument(help="Model file written by orthotype train.")],
+    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
     target: CellsFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Annotated cells to write (.h5ad).")],
     species: Species = None,

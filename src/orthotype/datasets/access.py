@@ -52,6 +52,12 @@ def path(name: str, *, base_url: str | None = None) -> Path:
     OutputError
         If the cache folder cannot be written.
 
+    Warns
+    -----
+    OrthotypeWarning
+        When a file whose publisher states no checksum is downloaded for the first time; its sha256 is kept,
+        and every later download must match it.
+
     Examples
     --------
     >>> from orthotype import datasets
@@ -61,14 +67,41 @@ def path(name: str, *, base_url: str | None = None) -> Path:
     dataset = find(name)
     if dataset.kind == "bundled":
         return BUNDLED / dataset.file_name
-    from orthotype.datasets import cache, convert, download
+    return _ready(dataset) or _made(dataset, base_url)
 
-    target = cache.folder() / convert.h5ad_name(dataset)
-    if not target.exists():
-        with cache.locked() as folder:
-            if not target.exists():
-                archive = download.fetch(dataset, folder, base_url=base_url)
-                convert.to_h5ad(dataset, archive, target)
+
+def _ready(dataset: Dataset) -> Path | None:
+    """Return the converted file if it is in the cache; that needs neither network nor lock."""
+    from orthotype.datasets import cache, convert, files
+
+    folder = cache.folder()
+    sums = [files.known_sum(file, folder) for file in dataset.files]
+    target = folder / convert.h5ad_name(dataset, [known or "" for known in sums])
+    return target if all(sums) and target.exists() else None
+
+
+def _made(dataset: Dataset, base_url: str | None) -> Path:
+    """Fetch what is not there yet and convert it, unless another process did so meanwhile."""
+    from orthotype.datasets import cache, convert, files
+    from orthotype.errors import InputError
+
+    with cache.locked() as folder:
+        if ready := _ready(dataset):
+            return ready
+        archives = [files.fetched(file, folder, base_url=base_url) for file in dataset.files]
+        sums = [str(files.known_sum(file, folder)) for file in dataset.files]
+        target = folder / convert.h5ad_name(dataset, sums)
+        try:
+            convert.to_h5ad(dataset, archives[0], target)
+        except InputError as error:
+            trusted = [place for place, file in zip(archives, dataset.files, strict=True) if not file.sha256]
+            if not trusted:
+                raise
+            every = " ".join(f"{place} {place}.sha256" for place in trusted)
+            raise InputError(
+                f"{error}\nWhat came was taken on trust. If the download is at fault, delete these files and "
+                f"call again: {every}"
+            ) from error
     return target
 
 

@@ -1,18 +1,14 @@
 """More ortholog tables than the bundled ones: what there is, and how a table gets onto this machine.
 
 Publishers of ortholog tables name no checksum that could be known beforehand, so trust begins with the first
-download: its sha256 is kept in ``<file>.sha256`` beside the file, in the form that ``sha256sum`` writes and
-checks, and every later download of the file must match it.
+download, as :mod:`orthotype.datasets.files` says.
 """
 
-import hashlib
-import warnings
-from dataclasses import replace
 from pathlib import Path
 
 from orthotype.datasets.cache import folder, locked
-from orthotype.datasets.published import OrthologTable, PublishedFile, find, tables
-from orthotype.errors import DownloadError, OrthotypeWarning
+from orthotype.datasets.files import PublishedFile, fetched
+from orthotype.datasets.published import OrthologTable, find, tables
 
 __all__ = ["OrthologTable", "PublishedFile", "find", "path", "tables"]
 
@@ -54,39 +50,6 @@ def path(name: str, *, base_url: str | None = None) -> Path:
     if not ready.exists():
         with locked() as place:
             if not ready.exists():
-                files = [_fetched(file, place, base_url) for file in table.files]
+                files = [fetched(file, place, base_url=base_url) for file in table.files]
                 write_table(table, files, ready)
     return ready
-
-
-def _fetched(file: PublishedFile, place: Path, base_url: str | None) -> Path:
-    """Return the file in the cache: as it was downloaded first, or, the first time, as it comes."""
-    from orthotype.datasets.download import fetch
-
-    kept = place / f"{file.file_name}.sha256"
-    known = kept.read_text(encoding="utf-8").split()[0] if kept.exists() else file.sha256
-    try:
-        found = fetch(replace(file, sha256=known), place, base_url=base_url)
-    except DownloadError as error:
-        if not kept.exists():
-            raise
-        raise DownloadError(
-            f"{error}\nThe checksum is that of the first download, kept in {kept}. If the publisher has a "
-            "newer version and you want it, delete that file and call again."
-        ) from error
-    if known is None:
-        _trust(file, found, kept)
-    return found
-
-
-def _trust(file: PublishedFile, found: Path, kept: Path) -> None:
-    """Keep the checksum of a first download, and say so."""
-    with found.open("rb") as data:
-        sha256 = hashlib.file_digest(data, "sha256").hexdigest()
-    kept.write_text(f"{sha256}  {file.file_name}\n", encoding="utf-8")
-    warnings.warn(
-        f"{file.url}: the publisher states no checksum, so this first download was taken on trust; its "
-        f"sha256 {sha256} is kept in {kept}, and every later download must match it",
-        OrthotypeWarning,
-        stacklevel=4,
-    )

@@ -6,32 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orthotype.datasets.files import PublishedFile
 from orthotype.datasets.registry import pick
 
 REGISTRY = Path(__file__).with_name("orthologs.json")
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedFile:
-    """One file of a publisher.
-
-    Attributes
-    ----------
-    name
-        What messages call it.
-    url
-        Its public address.
-    file_name
-        What it is called in the cache and on a mirror.
-    sha256, size
-        Checksum and bytes; None where no publisher states them.
-    """
-
-    name: str
-    url: str
-    file_name: str
-    sha256: str | None
-    size: int | None
 
 
 @dataclass(frozen=True, slots=True)

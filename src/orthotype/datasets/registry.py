@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from orthotype.datasets.files import PublishedFile
 from orthotype.errors import InputError, listed, nearest
 
 Entry = TypeVar("Entry")
@@ -24,7 +25,7 @@ class Dataset:
     species, tissue, technology
         What was measured, and how.
     cells, genes
-        Shape of the count matrix.
+        Shape of the count matrix; None where it is not known before the download.
     labels, donors
         Columns of obs that hold the cell types and the donors; None where the data have none.
     kind
@@ -34,19 +35,24 @@ class Dataset:
     licence
         The terms under which the file is distributed.
     url, member
-        The file that the data come from, and the part of that archive.
+        The file that the data come from, and the part of that archive (empty if it is the whole file).
     sha256, size
-        Checksum and bytes of the file that orthotype ships (bundled) or fetches (download).
+        Checksum and bytes of the file that orthotype ships (bundled) or fetches (download); None where the
+        publisher states none: then the first download is taken on trust, and later ones must equal it.
     notes
         What to mind when using it.
+    saved_as
+        What that file is called in the cache and on a mirror, if not as at the end of its address.
+    beside
+        Further files that are fetched with it, such as a table of labels.
     """
 
     name: str
     species: str
     tissue: str
     technology: str
-    cells: int
-    genes: int
+    cells: int | None
+    genes: int | None
     labels: str | None
     donors: str | None
     kind: Literal["bundled", "download"]
@@ -56,17 +62,27 @@ class Dataset:
     licence: str
     url: str
     member: str
-    sha256: str
-    size: int
+    sha256: str | None
+    size: int | None
     notes: str
+    saved_as: str = ""
+    beside: tuple[PublishedFile, ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the file that has the checksum."""
-        return f"{self.name}.h5ad" if self.kind == "bundled" else self.url.rsplit("/", 1)[-1]
+        if self.kind == "bundled":
+            return f"{self.name}.h5ad"
+        return self.saved_as or self.url.rsplit("/", 1)[-1]
 
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the entry as it stands in the registry, ready for JSON."""
+    @property
+    def files(self) -> tuple[PublishedFile, ...]:
+        """Every file that is fetched for it, the one with the counts first."""
+        first = PublishedFile(self.name, self.url, self.file_name, self.sha256, self.size)
+        return (first, *self.beside)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry ready for JSON, with every key."""
         return asdict(self)
 
 
@@ -74,7 +90,10 @@ class Dataset:
 def records() -> tuple[Dataset, ...]:
     """Return every known data set, in the order of the registry."""
     entries = json.loads(REGISTRY.read_text(encoding="utf-8"))["datasets"]
-    return tuple(Dataset(**entry) for entry in entries)
+    return tuple(
+        Dataset(**entry | {"beside": tuple(PublishedFile(**file) for file in entry.get("beside", ()))})
+        for entry in entries
+    )
 
 
 def find(name: str) -> Dataset:

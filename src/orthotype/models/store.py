@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from orthotype._files import written_whole
-from orthotype.errors import ModelFileError
+from orthotype.errors import ModelFileError, listed
+from orthotype.models import pretrained
 
 FORMAT = "orthotype-model"
 FORMAT_VERSION = 1
@@ -52,14 +53,23 @@ def write_model(
 def read_card(path: str | Path) -> Card:
     """Return the card alone, without reading the arrays.
 
+    Parameters
+    ----------
+    path
+        The file, or the name of a bundled model.
+
     Raises
     ------
     ModelFileError
         If the file is missing, damaged, something else, or of a newer format.
     """
-    path = Path(path)
+    path = pretrained.located(path)
     if not path.is_file():
-        raise ModelFileError(f"{path}: no such file; expected a model written by orthotype train")
+        bundled = listed(model.name for model in pretrained.records())
+        raise ModelFileError(
+            f"{path}: no such file; expected a model written by orthotype train, or the name of a bundled "
+            f"one ({bundled})"
+        )
     try:
         header, size = _header(path)
         card = json.loads(header["__metadata__"]["card"])
@@ -89,7 +99,7 @@ def read_model(path: str | Path, *, expected: Mapping[str, int]) -> tuple[Arrays
     Parameters
     ----------
     path
-        The file.
+        The file, or the name of a bundled model.
     expected
         Number of dimensions of each array that must be there.
 
@@ -102,6 +112,7 @@ def read_model(path: str | Path, *, expected: Mapping[str, int]) -> tuple[Arrays
     from safetensors.numpy import load_file
 
     card = read_card(path)
+    path = pretrained.located(path)
     try:
         arrays = load_file(str(path))
     except (SafetensorError, OSError, ValueError) as error:

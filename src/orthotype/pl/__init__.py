@@ -1,5 +1,28 @@
-"""Figures from result tables, for papers and notebooks; the report draws its own and needs none of this."""
+"""Figures from result tables, for papers and notebooks; the report of a labelling draws its own.
 
+Three draw on axes, given or new: :func:`confusion`, :func:`confidence`, :func:`recall`. All others take a
+table of the study and return a whole matplotlib figure.
+"""
+
+from orthotype.pl.curves import learning_curves, learning_curves_by_class
+from orthotype.pl.embedding import embedding
 from orthotype.pl.figures import confidence, confusion, recall
+from orthotype.pl.importance import gene_heatmap, weight_tails
+from orthotype.pl.lineage import lineage_errors
+from orthotype.pl.reliability import entropy, reliability
+from orthotype.pl.similarity import similarity
 
-__all__ = ["confidence", "confusion", "recall"]
+__all__ = [
+    "confidence",
+    "confusion",
+    "embedding",
+    "entropy",
+    "gene_heatmap",
+    "learning_curves",
+    "learning_curves_by_class",
+    "lineage_errors",
+    "recall",
+    "reliability",
+    "similarity",
+    "weight_tails",
+]

@@ -625,7 +625,7 @@ PyMODINIT_FUNC PyInit__kernel(void) {
 #undef TARGET
 #undef LEVEL
 #undef BYTES
-#if defined(__x86_64__) && !defined(ORTHOTYPE_BASELINE)
+#if defined(__x86_64__)
 #ifndef MANY_LEVELS
 #define MANY_LEVELS
 #endif
