@@ -119,9 +119,10 @@ class MultinomialObjective:
         gradient = np.empty(theta.shape)
         np.multiply(self.mean[:, None], -sums.by_class[None], out=gradient[:-1])
         gradient[:-1] += sums.by_gene
-        gradient[:-1] += self.penalty.gradient(W)
+        penalty, pull = self.penalty.value_and_gradient(W)
+        gradient[:-1] += pull
         gradient[-1] = sums.by_class
-        return Evaluation(sums.loss + self.penalty.value(W), gradient, self.scale(sums.spread))
+        return Evaluation(sums.loss + penalty, gradient, self.scale(sums.spread))
 
     def scale(self, spread: Float64) -> Float:
         """Return the diagonal curvature for the given spread of each class."""

@@ -30,10 +30,14 @@ class L2:
         away = W if self.prior is None else W - self.prior
         return 0.5 * self.alpha * float(np.einsum("jk,jk->", away, away, dtype=np.float64))
 
-    def gradient(self, W: Float) -> Float64:
-        """Return its gradient at W, (p, K)."""
-        away = W if self.prior is None else W - self.prior
-        return np.asarray(self.alpha * away, dtype=np.float64)
+    def value_and_gradient(self, W: Float) -> tuple[float, Float64]:
+        """Return the penalty and its gradient at W, (p, K)."""
+        away = W.astype(np.float64)
+        if self.prior is not None:
+            away -= self.prior
+        value = 0.5 * self.alpha * float(np.vdot(away, away))
+        away *= self.alpha
+        return value, away
 
 
 @dataclass(frozen=True)
