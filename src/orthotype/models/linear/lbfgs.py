@@ -216,8 +216,12 @@ def minimise(
 def _search(
     objective: Objective, theta: Float, direction: Float, here: Evaluation, slope: float, step: float
 ) -> tuple[float, Float, Evaluation | None]:
-    """Shorten the step until the objective falls enough; None at the limit of precision."""
-    noise = 4 * float(np.finfo(theta.dtype).eps) * abs(here.value)
+    """Shorten the step until the objective falls enough; None at the limit of precision.
+
+    The loss of a row is a difference of numbers of about one, so J is never known better than to their
+    rounding, however small it is; within that, a flatter slope is progress enough.
+    """
+    noise = 4 * float(np.finfo(theta.dtype).eps) * max(abs(here.value), 1.0)
     while step > SHORTEST:
         moved = theta + direction * theta.dtype.type(step)
         there = objective(moved)
