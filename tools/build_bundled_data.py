@@ -24,8 +24,8 @@ from pathlib import Path
 import anndata
 import h5py
 
-from orthotype.datasets.convert import counts_and_names, tidy
 from orthotype.datasets.registry import REGISTRY, Dataset
+from orthotype.datasets.tidying import counts_and_names, tidy
 
 WHEEL = "came-0.1.13-py3-none-any.whl"
 WHEEL_SHA256 = "7fdb1a65006ca668e0cab51576a09bf540f074346e5f120ec654cd4f91627f7d"

@@ -24,7 +24,9 @@ def run(*words: object, cwd: Path, **options: Any) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["datasets", "list"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["datasets", "list"], ["models", "list"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     code = (
         "import sys\n"
@@ -135,7 +137,10 @@ Demo = tuple[subprocess.CompletedProcess[str], Path]
 def test_the_demo_says_how_well_it_went_and_where_to_look(demo: Demo) -> None:
     done, _ = demo
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "orthotype: wrote the folder orthotype-demo; open orthotype-demo/report.html\n"
+    assert done.stderr == (
+        "orthotype: wrote the folder orthotype-demo; open orthotype-demo/report.html and "
+        "orthotype-demo/marrow/report.html\n"
+    )
     assert "1,886 mouse cells" in done.stdout
     assert "2,142 human cells" in done.stdout
     assert "95 % interval" in done.stdout
@@ -153,7 +158,7 @@ def test_the_demo_writes_files_that_agree(demo: Demo) -> None:
     folder = demo[1]
     names = {path.name for path in folder.iterdir()}
     tables = {"labels.csv", "summary.csv", "per_class.csv", "confusion.csv"}
-    assert names == {"human_annotated.h5ad", "model.safetensors", "report.html", *tables}
+    assert names == {"human_annotated.h5ad", "model.safetensors", "report.html", "marrow", *tables}
     cells = anndata.read_h5ad(folder / "human_annotated.h5ad")
     labels = pd.read_csv(folder / "labels.csv", index_col=0)
     assert labels["orthotype_label"].tolist() == cells.obs["orthotype_label"].astype(str).tolist()

@@ -14,6 +14,8 @@ COMMANDS = (
     ("evaluate",),
     ("report",),
     ("models",),
+    ("models", "list"),
+    ("models", "path"),
     ("models", "show"),
     ("datasets",),
     ("datasets", "list"),
@@ -38,7 +40,9 @@ def test_the_first_page_names_every_command_in_whole_sentences(orthotype: Comman
         assert not line.endswith("..."), line
 
 
-@pytest.mark.parametrize("name", ["demo", "inspect", "train", "annotate", "evaluate", "models show"])
+@pytest.mark.parametrize(
+    "name", ["demo", "inspect", "train", "annotate", "evaluate", "models list", "models show"]
+)
 def test_commands_that_report_have_json(orthotype: Command, name: str) -> None:
     assert "--json" in orthotype(*name.split(), "--help").out
 

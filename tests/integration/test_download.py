@@ -397,7 +397,7 @@ def test_two_processes_at_once_download_once(server: Server, does: Behaviour, fo
     children = [child(server), child(server)]
     answers = [process.communicate(timeout=60) for process in children]
     assert [process.returncode for process in children] == [0, 0]
-    assert answers[0] == answers[1] == (f"{folder / convert.h5ad_name(toy())}\n", "")
+    assert answers[0] == answers[1] == (f"{folder / convert.h5ad_name(toy(), [toy().sha256])}\n", "")
     assert Path(answers[0][0].strip()).read_bytes() == CONTENT
     assert len(does.requests) == 1
 

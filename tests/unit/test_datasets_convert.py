@@ -13,7 +13,7 @@ from anndata import AnnData, OldFormatWarning, read_h5ad
 from anndata.io import read_elem
 from scipy import sparse
 
-from orthotype.datasets import convert, registry
+from orthotype.datasets import convert, registry, tidying
 from orthotype.errors import InputError, OutputError
 
 CELLS, GENES = 6, 5
@@ -77,7 +77,7 @@ def packed(name: str, table: AnnData, folder: Path) -> Path:
     return archive
 
 
-@pytest.mark.parametrize("name", list(convert.CONVERTERS))
+@pytest.mark.parametrize("name", list(COLUMNS))
 def test_converters(name: str, tmp_path: Path) -> None:
     table = source(name)
     target = tmp_path / "out.h5ad"
@@ -112,13 +112,13 @@ def test_tabula_sapiens_keeps_ensembl_ids(tmp_path: Path) -> None:
 def test_values_that_are_no_counts_are_refused(value: float) -> None:
     matrix = sparse.csr_matrix(np.array([[1.0, value], [2.0, 3.0]]))
     with pytest.raises(InputError, match="does not hold raw counts"):
-        convert.whole_counts(matrix, "toy")
+        tidying.whole_counts(matrix, "toy")
 
 
 def test_the_matrix_is_canonical_and_the_source_untouched() -> None:
     values, columns = np.array([2.0, 0.0, 1.0, 3.0]), np.array([2, 1, 0, 2])
     matrix = sparse.csr_matrix((values, columns, np.array([0, 4])), shape=(1, 3))
-    counts = convert.whole_counts(matrix, "toy")
+    counts = tidying.whole_counts(matrix, "toy")
     assert (list(counts.indices), list(counts.data)) == ([0, 2], [1, 5])
     assert matrix.nnz == 4
 
@@ -131,7 +131,7 @@ def test_files_of_the_old_format_are_read_without_a_warning(tmp_path: Path) -> N
         file["obs/depth"].attrs.clear()
     with h5py.File(tmp_path / "old.h5ad") as file, pytest.warns(OldFormatWarning):
         read_elem(file["obs"])
-    assert convert.counts_and_names(tmp_path / "old.h5ad").shape == (CELLS, GENES)
+    assert tidying.counts_and_names(tmp_path / "old.h5ad").shape == (CELLS, GENES)
 
 
 def test_another_shape_is_refused(tmp_path: Path) -> None:

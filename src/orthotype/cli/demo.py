@@ -1,13 +1,15 @@
-"""``orthotype demo``: mouse cells teach, human cells are labelled, a report to open."""
+"""``orthotype demo``: mouse cells teach, human cells are labelled, in two scenes with a report each."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from orthotype.cli import demo_marrow
 from orthotype.cli.console import command_line, note, progress, say, say_json
 from orthotype.cli.options import Force, Json
 
+MARROW = "marrow"  # folder of the second scene
 SOURCE, TARGET, LABELS = "baron2016-mouse", "baron2016-human", "cell_ontology_class"
 
 
@@ -16,10 +18,12 @@ def demo(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Label human pancreas with a model of mouse pancreas.
+    """Label human pancreas and marrow with models of mouse cells.
 
-    Both data sets are bundled. Writes a folder with the report, the annotated cells, the model and tables of
-    how right the labels are; no human label is used but to score.
+    First scene: a model is trained on mouse pancreas and labels human pancreas. Second scene: the bundled
+    model of mouse marrow labels human marrow. All data are bundled. Writes a folder with the annotated cells,
+    the model, tables of how right the labels are, and a report for each scene; no human label is used but to
+    score.
     """
     from orthotype import datasets
     from orthotype._files import check_folder
@@ -35,11 +39,16 @@ def demo(
         annotated = model.annotate(human, species="human")
     with progress("comparing with the human labels and writing the report"):
         found = write_folder(output, model=model, annotated=annotated, force=force)
+    with progress("labelling human marrow with the bundled model of mouse marrow"):
+        scene = demo_marrow.play(output / MARROW, force=force)
     if json:
-        say_json(found.to_dict())
+        say_json({"pancreas": found.to_dict(), "marrow": scene.to_dict()})
     else:
         say(summary(model.card, found))
-    note(f"wrote the folder {output}; open {output / 'report.html'}")
+        say()
+        say(demo_marrow.summary(scene))
+    reports = f"{output / 'report.html'} and {output / MARROW / 'report.html'}"
+    note(f"wrote the folder {output}; open {reports}")
 
 
 def write_folder(output: Path, *, model: Any, annotated: Any, force: bool) -> Any:

@@ -71,9 +71,13 @@ def origin(card: dict[str, Any]) -> list[str]:
         for name, key in (("learned", "citation"), ("licence", "licence"))
         if key in card
     ]
-    relabelled = [f"{cluster} is {reason}" for cluster, reason in card.get("relabelled", {}).items()]
+    relabelled = [f"{cluster}: {reason}" for cluster, reason in card.get("relabelled", {}).items()]
     if relabelled:
-        lines += ["", f"relabelled by {card['relabelled_by']}:", *(f"- {line}" for line in relabelled)]
+        lines += [
+            "",
+            f"clusters relabelled by {card['relabelled_by']}:",
+            *(f"- {line}" for line in relabelled),
+        ]
     if card.get("limits"):
         lines += ["", "limits:", *(f"- {line}" for line in card["limits"])]
     return lines

@@ -1,4 +1,4 @@
-"""Public data to try orthotype on: a bundled pancreas pair, and more to download.
+"""Public data to try orthotype on: a bundled pancreas pair and human marrow, and more to download.
 
 ``list()`` says what there is, ``get(name)`` returns an AnnData, ``path(name)`` the h5ad file on this machine.
 """

@@ -24,7 +24,7 @@ def list() -> tuple[Dataset, ...]:  # noqa: A001
     --------
     >>> from orthotype import datasets
     >>> [dataset.name for dataset in datasets.list() if dataset.kind == "bundled"]
-    ['baron2016-mouse', 'baron2016-human']
+    ['baron2016-mouse', 'baron2016-human', 'setty2019-human-marrow-subset']
     """
     return records()
 
