@@ -2,7 +2,7 @@
 
 import typer
 
-from orthotype.cli import annotate, datasets, demo, evaluate, inspect, models, orthologs, report, train
+from orthotype.cli import annotate, datasets, demo, evaluate, inspect, models, orthologs, report, study, train
 from orthotype.cli.console import one_voice
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("train")(train.train)
 app.command("annotate")(annotate.annotate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("study")(study.study)
 app.add_typer(models.app, name="models")
 app.add_typer(orthologs.app, name="orthologs")
 app.add_typer(datasets.app, name="datasets")
