@@ -1,24 +1,158 @@
-"""Cells that fit no class: too little like the mean profile of the class they were called.
+"""Cells that fit no class: those that look too unlike their class in any of three views.
 
-On the source, every class has a median similarity of its own cells to its profile, and a threshold that a
-stated share of them (5 %) falls short of. Cells of another species or study are less similar to every
-profile, right or wrong. How much less is one number for a whole data set: the median, over the classes that
-enough cells were called, of target median over source median. The thresholds are scaled by it::
+On the source, every view (:mod:`orthotype.models.views`) has a distribution over the cells that truly belong,
+each taken out of the mean of its class. Where a cell stands in it is its tail probability, continued below
+the lowest twentieth by an exponential::
 
-    unknown if  similarity_i < g t_c,    g = median_c (target median_c / source median_c)
+    t_v(x) = log P_source(v <= x)                   for x above the 5 % quantile v_5
+           = log 0.05 - (v_5 - x) / s_v             below,  s_v = mean of v_5 - v over the source cells below
 
-No target label is used. The median over classes keeps g where it is when a few classes are full of cells that
-do not belong there. *No agreement* is another word for another thing: there the models disagree.
+A cell must look right in every view, so its fit is the worst of the three, and the threshold is the fit that
+a stated share of the source's cells (5 %) falls short of: no target label and no unknown cell set it.
+
+Cells of another species or study are less like every profile, right or wrong. How much less is one number a
+view, the median over the classes that enough cells were called of target median over source median; likeness
+and extent are divided by it. The median over classes keeps it where it is when a few classes are full of
+cells that do not belong there. Below 0.45 it is no matter of species any more (another tissue, a source that
+is no reference): nothing is divided, and most cells come back unknown.
+
+*No agreement* is another word for another thing: there the models disagree.
 """
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orthotype.models.views import VIEWS, Views
+
+Floats = NDArray[np.float64]
+
 FALSE_REJECTION = 0.05
 FEWEST_CELLS = 10
+TAIL = 0.05
+N_QUANTILES = 401
+SCALED = ("likeness", "extent")
+MOST_RATIO = 1.25
+FOREIGN = 0.45
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """What fits and what does not, learned from source cells; plain numbers that a model card can hold.
+
+    Attributes
+    ----------
+    quantiles
+        Evenly spaced quantiles of each view over the source's cells, 0 to 1.
+    decay
+        Mean shortfall s_v of the cells below the 5 % quantile of each view.
+    medians
+        Median of likeness and extent in each class, shape (n_classes,); few cells draw it to the whole.
+    threshold
+        Fit below which a cell is unknown.
+    false_rejection
+        Share of the source's cells below it, 0 to 1.
+    """
+
+    quantiles: dict[str, tuple[float, ...]]
+    decay: dict[str, float]
+    medians: dict[str, tuple[float, ...]]
+    threshold: float
+    false_rejection: float
+
+    @classmethod
+    def learn(
+        cls,
+        views: Views,
+        codes: NDArray[np.intp],
+        *,
+        n_classes: int,
+        false_rejection: float = FALSE_REJECTION,
+    ) -> Self:
+        """Learn from source cells: their views, with ``own`` given, and their true classes, shape (n,)."""
+        quantiles, decay = {}, {}
+        for name in VIEWS:
+            values = getattr(views, name).astype(np.float64)
+            low = float(np.quantile(values, TAIL))
+            below = values[values < low]
+            quantiles[name] = tuple(map(float, np.quantile(values, np.linspace(0, 1, N_QUANTILES))))
+            decay[name] = max(float(np.mean(low - below)), 1e-6) if len(below) else 1.0
+        medians = {name: _medians(getattr(views, name), codes, n_classes) for name in SCALED}
+        rule = cls(quantiles, decay, medians, -np.inf, false_rejection)
+        threshold = float(np.quantile(rule._tails(views, {}), false_rejection))
+        return cls(quantiles, decay, medians, threshold, false_rejection)
+
+    def ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
+        """Return how much less alike than the source's the cells of a target are, 1 for no less, per view.
+
+        1 where no class was called for at least ten cells, and for a target that is too unlike the source for
+        this to be a matter of species (:meth:`foreign`): then nothing is made up for.
+        """
+        ratios = self._ratios(views, codes)
+        return dict.fromkeys(SCALED, 1.0) if ratios["likeness"] < FOREIGN else ratios
+
+    def foreign(self, views: Views, codes: NDArray[np.intp]) -> bool:
+        """Return whether the target as a whole is too unlike the source for its labels to be trusted.
+
+        The likeness of cells to their classes is less than 0.45 of the source's. Cells of one study stayed
+        above that however much their counts were changed; most pairs of unlike tissues lie below it.
+        """
+        return self._ratios(views, codes)["likeness"] < FOREIGN
+
+    def fit(self, views: Views, codes: NDArray[np.intp]) -> Floats:
+        """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly.
+
+        Parameters
+        ----------
+        views
+            Views of all cells of the target; the whole target sets the scale.
+        codes
+            The class that each was called.
+        """
+        return self._tails(views, self.ratios(views, codes))
+
+    def unknown(self, fit: Floats) -> NDArray[np.bool_]:
+        """Return which cells fit no class, shape (n,)."""
+        return np.asarray(fit < self.threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a model card; ``UnknownRule(**values)`` gives the rule back."""
+        return asdict(self)
+
+    def _ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
+        ratios = {}
+        for name, medians in self.medians.items():
+            values = getattr(views, name)
+            found = [
+                float(np.median(values[codes == k])) / median
+                for k, median in enumerate(medians)
+                if median > 0 and np.count_nonzero(codes == k) >= FEWEST_CELLS
+            ]
+            ratios[name] = float(np.clip(np.median(found), 1e-3, MOST_RATIO)) if found else 1.0
+        return ratios
+
+    def _tails(self, views: Views, ratios: dict[str, float]) -> Floats:
+        levels = np.linspace(0, 1, N_QUANTILES)
+        tails = []
+        for name in VIEWS:
+            values = getattr(views, name).astype(np.float64) / ratios.get(name, 1.0)
+            grid = np.asarray(self.quantiles[name])
+            low = float(np.interp(TAIL, levels, grid))
+            inside = np.log(np.maximum(np.interp(values, grid, levels), TAIL))
+            tails.append(np.where(values < low, np.log(TAIL) - (low - values) / self.decay[name], inside))
+        return np.asarray(np.min(tails, axis=0))
+
+
+def _medians(values: NDArray[np.floating], codes: NDArray[np.intp], n_classes: int) -> tuple[float, ...]:
+    """Return the median of each class, drawn to the median of all cells as if three more cells lay there."""
+    whole = float(np.median(values))
+    sizes = np.bincount(codes, minlength=n_classes)
+    return tuple(
+        (float(np.median(values[codes == k])) * n + 3 * whole) / (n + 3) if n else whole
+        for k, n in enumerate(sizes.tolist())
+    )
 
 
 @dataclass(frozen=True)

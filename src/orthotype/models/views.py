@@ -1,0 +1,87 @@
+"""How well a cell fits the class it was called, seen in three ways that need the class profiles alone.
+
+With u_i = x_i - delta - centre and class offsets o_k = mu_k - centre::
+
+    likeness_i = <u_i, o_k> / (|u_i| |o_k|)         does the cell point the way of its class?
+    lead_i     = likeness to the most alike class - likeness to the next       is it between two classes?
+    extent_i   = <u_i, o_k> / |o_k|^2               how much of what makes the class is there?
+
+A cell of a distant type has little likeness or extent; a cell of a type close to several classes has no lead.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype.models.profiles import ClassProfiles
+
+VIEWS = ("likeness", "lead", "extent")
+
+
+@dataclass(frozen=True)
+class Views:
+    """The three views of n cells, each of shape (n,); higher fits better."""
+
+    likeness: NDArray[np.float32]
+    lead: NDArray[np.float32]
+    extent: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: "list[Self]") -> Self:
+        """Return the views of several blocks of cells as one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in VIEWS))
+
+
+def view_cells(
+    rows: sp.csr_array,
+    codes: NDArray[np.intp],
+    *,
+    profiles: ClassProfiles,
+    shift: NDArray[np.floating] | None = None,
+    own: NDArray[np.intp] | None = None,
+) -> Views:
+    """Return how well cells fit the classes they were called.
+
+    The rows stay sparse: products with the profiles and norms are expanded into sums.
+
+    Parameters
+    ----------
+    rows
+        Encoded cells, shape (n, n_features).
+    codes
+        The class that each cell was called, shape (n,).
+    profiles
+        Class means of the source; classes without cells are left out.
+    shift
+        Species shift to be taken off each cell, shape (n_features,).
+    own
+        The class whose mean each cell helped to make, shape (n,), for source cells: it is taken out of that
+        mean, or a class of two cells would fit them perfectly. None for other cells.
+    """
+    index = np.arange(len(codes))
+    centre = profiles.centre
+    offsets = profiles.mean.astype(np.float64) - centre
+    origin = centre if shift is None else centre + shift
+    inner = np.asarray(rows @ offsets.T, dtype=np.float64) - offsets @ origin
+    squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
+    norms = np.maximum(squares - 2.0 * (rows @ origin) + origin @ origin, 0.0)
+    lengths = np.tile((offsets**2).sum(axis=1), (len(codes), 1))
+    if own is not None:
+        others = np.maximum(profiles.n_cells[own] - 1.0, 0.0)
+        f = np.divide(1.0, others, out=np.zeros_like(others), where=others > 0)
+        with_own, length = inner[index, own], lengths[index, own]
+        inner[index, own] = with_own + f * (with_own - norms)
+        lengths[index, own] = length + 2 * f * (length - with_own) + f**2 * (length - 2 * with_own + norms)
+    seen = profiles.n_cells > 0
+    size = np.sqrt(np.maximum(lengths, 0.0) * norms[:, None])
+    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=(size > 0) & seen)
+    ranked = np.sort(np.where(seen, cosine, -1.0), axis=1)
+    extent = np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0)
+    return Views(
+        likeness=cosine[index, codes].astype(np.float32),
+        lead=(ranked[:, -1] - ranked[:, -2]).astype(np.float32),
+        extent=extent[index, codes].astype(np.float32),
+    )

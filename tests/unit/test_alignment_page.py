@@ -1,0 +1,17 @@
+"""The tables of docs/alignment.md are those of the committed results."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_alignment_tables_are_made_from_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    alignment = importlib.import_module("alignment")
+    rows = json.loads((ROOT / "benchmarks" / "results" / "alignment.json").read_text())["rows"]
+    text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+    assert alignment.page(text, rows) == text
