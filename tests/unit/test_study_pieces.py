@@ -58,9 +58,13 @@ def test_only_finished_pieces_are_there(tmp_path):
 def test_a_damaged_piece_is_told(tmp_path):
     store = PieceStore(tmp_path)
     store.write("x", Result({"a": np.arange(1000)}))
-    store.path("x").write_bytes(store.path("x").read_bytes()[:400])
-    with pytest.raises(OrthotypeError, match=r"x\.npz is damaged .*delete this file and run the study again"):
-        store.read("x")
+    whole = store.path("x").read_bytes()
+    flipped = bytearray(whole)
+    flipped[2000] ^= 1
+    for damaged in (whole[:400], b"", b"no archive", bytes(flipped)):
+        store.path("x").write_bytes(damaged)
+        with pytest.raises(OrthotypeError, match=r"x\.npz is damaged .*delete this file and run the study"):
+            store.read("x")
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.integers(0, 2**31))
@@ -71,7 +75,7 @@ def test_a_seed_follows_from_the_name_alone(one, other, seed):
 
 
 def test_seeds_stay_what_they_are():
-    assert seed_of("source/mlr/fold0", seed=0) == 3117042187
+    assert seed_of("source/mlr/fold0", seed=0) == 1367331263
 
 
 def test_the_key_knows_recipe_and_data():

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -179,10 +180,10 @@ class PieceStore:
         """
         path = self.path(name)
         try:
-            with np.load(path, allow_pickle=False) as held:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 text = json.loads(held[TEXT].tobytes())
                 arrays = {key.removeprefix("array/"): held[key] for key in held.files if key != TEXT}
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise OrthotypeError(
                 f"{path} is damaged ({type(error).__name__}); delete this file and run the study again"
             ) from error
