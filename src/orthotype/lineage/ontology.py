@@ -21,7 +21,7 @@ from math import log
 from typing import Any, Final
 
 from orthotype.errors import InputError
-from orthotype.lineage.names import spelling
+from orthotype.metrics.spelling import spelling
 
 ALIKE: Final = 0.6
 

@@ -23,8 +23,8 @@ from typing import Final, Literal, Self
 
 from orthotype._keys import RESERVED_LABELS
 from orthotype.errors import InputError, Problems, listed, nearest
-from orthotype.lineage.names import spelling
 from orthotype.lineage.ontology import ALIKE, CellOntology
+from orthotype.metrics.spelling import spelling
 
 Relation = Literal["correct", "proximal", "distal", "unplaced"]
 Placed = tuple[str, tuple[str, ...]]  # where a path stands, such as "line 3", and its names

@@ -1,6 +1,5 @@
 """What an evaluation is given, checked as a whole, and which classes each side has."""
 
-import re
 from collections.abc import Sequence
 
 import numpy.typing as npt
@@ -9,6 +8,7 @@ from orthotype._keys import RESERVED_LABELS
 from orthotype.errors import InputError, Problems, listed
 from orthotype.metrics.calibration import checked_confidence, checked_proba
 from orthotype.metrics.labels import Labels, Texts, as_labels, classes_of
+from orthotype.metrics.spelling import spelling
 from orthotype.metrics.tallies import Floats
 
 
@@ -83,9 +83,9 @@ def notes_on(
     notes = []
     if n_missing:
         notes.append(f"{n_missing:,} cells have no true label and are left out.")
-    by_spelling = {_spelling(name): name for name in source_only}
+    by_spelling = {spelling(name): name for name in source_only}
     for name in target_only:
-        twin = by_spelling.get(_spelling(name))
+        twin = by_spelling.get(spelling(name))
         if twin is not None:
             notes.append(
                 f"{name!r} (target) and {twin!r} (source) differ only in spelling and count as two classes; "
@@ -95,7 +95,3 @@ def notes_on(
             cells = int((truth == name).sum())
             notes.append(f"The true label {name!r} of {cells:,} cells counts as a class of the target only.")
     return tuple(notes)
-
-
-def _spelling(name: str) -> str:
-    return re.sub(r"[\s_\-]+", "", name).casefold()
