@@ -40,15 +40,14 @@ from anndata import read_h5ad
 from orthotype.study import Columns, Recipe, run
 if __name__ == "__main__":
     mouse, human, recipe, output, workers = sys.argv[1:]
-    run(read_h5ad(mouse), target=read_h5ad(human), columns=Columns("cell_ontology_class", "cell_ontology_class"),
-        recipe=Recipe.from_json(recipe), output=output, workers=int(workers))
+    columns = Columns("cell_ontology_class", "cell_ontology_class")
+    run(read_h5ad(mouse), target=read_h5ad(human), columns=columns, recipe=Recipe.from_json(recipe),
+        output=output, workers=int(workers))
 """
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +136,7 @@ def test_a_finished_study_is_not_made_again(done, tmp_path, small_mouse, small_h
     import shutil
 
     shutil.copytree(done.folder, tmp_path / "again")
-    monkeypatch.setattr("orthotype.study.workers.make", lambda *_, **__: pytest.fail("a piece was made again"))
+    monkeypatch.setattr("orthotype.study.workers.make", lambda *_, **__: pytest.fail("made again"))
     again = run(small_mouse, target=small_human, columns=COLUMNS, recipe=RECIPE, output=tmp_path / "again")
     assert contents(again.folder) == contents(done.folder)
 
@@ -176,9 +175,7 @@ def test_a_foreign_folder_is_left_alone(tmp_path, small_mouse, small_human):
 def test_without_target_labels_what_can_be_asked_is_asked(tmp_path, small_mouse, small_human):
     blind = small_human[:120].copy()
     del blind.obs[LABELS]
-    found = run(
-        small_mouse, target=blind, columns=Columns(LABELS), recipe=RECIPE, output=tmp_path / "blind"
-    )
+    found = run(small_mouse, target=blind, columns=Columns(LABELS), recipe=RECIPE, output=tmp_path / "blind")
     assert not {"transfer_summary", "few_shot_curve", "zero_shot_classes"} & set(found.tables)
     assert {"transfer_calls", "why_top_genes", "zero_shot_marker_tests"} <= set(found.tables)
     said = {answer.key: answer.text for answer in found.answers}
@@ -242,7 +239,7 @@ def test_a_worker_that_dies_is_told(tmp_path, small_mouse, small_human, monkeypa
     import orthotype.study.workers as workers
 
     class Dead:
-        def __init__(self, **_):
+        def __init__(self, *_, **__):
             pass
 
         def __enter__(self):
@@ -259,9 +256,7 @@ def test_a_worker_that_dies_is_told(tmp_path, small_mouse, small_human, monkeypa
 
     monkeypatch.setattr(workers, "ProcessPoolExecutor", Dead)
     with pytest.raises(OrthotypeError, match="a worker process died"):
-        run(
-            small_mouse, target=small_human, columns=COLUMNS, recipe=RECIPE, output=tmp_path / "x", workers=2
-        )
+        run(small_mouse, target=small_human, columns=COLUMNS, recipe=RECIPE, output=tmp_path / "x", workers=2)
     with pytest.raises(InputError, match="workers is 0"):
         run(small_mouse, target=small_human, columns=COLUMNS, recipe=RECIPE, output=tmp_path / "y", workers=0)
 

@@ -86,6 +86,13 @@ def test_a_column_by_name(cells: AnnData, names: Path) -> None:
     )
 
 
+def test_a_column_by_name_where_the_names_have_no_corner(cells: AnnData, tmp_path: Path) -> None:
+    rows = "".join(f'"{cell}"\t{at}\t{cluster}\n' for at, (cell, cluster) in enumerate(OF_CELL.items()))
+    (tmp_path / "r.txt").write_text(f'"n"\t"cluster"\n{rows}')
+    found = join_clusters(cells, tmp_path / "r.txt", cluster_column="cluster")
+    assert found.obs["cluster"].tolist() == list(OF_CELL.values())
+
+
 def test_everything_that_is_wrong_is_said_at_once(cells: AnnData, tmp_path: Path) -> None:
     lines = [f"{CELLS[0]},0", f"{CELLS[0]},2", f"{CELLS[1]},7", f"{CELLS[2]},NA", "M9_TBM_AAAA,0"]
     (tmp_path / "bad.csv").write_text("cell,cluster\n" + "\n".join(lines))

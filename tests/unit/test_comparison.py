@@ -72,6 +72,9 @@ def test_equal_means_that_a_difference_beyond_the_margin_is_rejected_on_both_sid
         reach = abs(row["difference"]) + half
         edge = compare(codes, a, b, folds=folds, n_classes=K, margin=reach).set_index("metric")
         assert edge.loc[row["metric"], "p_equal"] == pytest.approx(0.05), "TOST is the 90 % interval"
+        for factor, equal in ((0.97, False), (1.03, True)):
+            near = compare(codes, a, b, folds=folds, n_classes=K, margin=factor * reach).set_index("metric")
+            assert (near.loc[row["metric"], "verdict"] == "equal") == equal
 
 
 def test_the_better_one_is_named_whichever_way_round(rng) -> None:

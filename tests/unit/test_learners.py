@@ -99,13 +99,15 @@ def test_cells_that_are_held_out_decide_nothing(learner) -> None:
 
 @learners
 def test_a_class_that_nobody_showed_has_probability_zero(learner) -> None:
-    X, codes = cells()
-    few = np.arange(12)
+    X, codes = cells(classes=(0, 2, 3, 4))
+    few = np.arange(40)
     for model in (
         learner.fit(X, codes, n_classes=K, seed=0),
         learner.scratch(X[few], codes[few], n_classes=K, seed=0),
     ):
-        assert model.predict_proba(X)[:, 4].max() == 0.0
+        proba = model.predict_proba(X)
+        assert proba[:, 1].max() == 0.0
+        assert (proba.argmax(axis=1) == codes).mean() > 0.75
 
 
 @learners

@@ -9,7 +9,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from orthotype.errors import InputError, OrthotypeError
-from orthotype.models.neural import Schedule, SoftmaxNetwork, train
+from orthotype.models.neural import Schedule, SoftmaxNetwork, train, training
+from orthotype.models.neural.batches import dropped
+from orthotype.models.neural.early import Watch
 
 torch = pytest.importorskip("torch", reason="torch is not installed: no neural network is trained or tested")
 pytestmark = pytest.mark.torch
@@ -147,12 +149,40 @@ def test_the_absolute_penalty_shrinks_the_hidden_kernel_only() -> None:
     assert bits(flat[0]) == bits(flat[1])
 
 
-def test_patience_ends_the_training_and_returns_the_best_epoch() -> None:
+def test_patience_ends_the_training_and_returns_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, watches = [], []
+
+    class Seen(Watch):
+        def ends(self, network: SoftmaxNetwork) -> bool:
+            seen.append(bits(network))
+            watches.append(self)
+            return super().ends(network)
+
+    monkeypatch.setattr(training, "Watch", Seen)
     X, codes = cells(n=60)
     many = Schedule(epochs=400, steps=20, dropout=0.0, l1=0.0, learning_rate=0.01, patience=2)
     stopped = train(start(16), X, codes, schedule=many, seed=0)
-    assert bits(stopped) == bits(train(start(16), X, codes, schedule=replace(many, epochs=300), seed=0))
-    assert bits(stopped) != bits(train(start(16), X, codes, schedule=replace(many, epochs=1), seed=0))
+    assert 3 <= len(seen) < 400
+    assert bits(stopped) == seen[-3] != seen[-1], "two epochs after the best it ends, and goes back"
+    assert watches[0].X.shape[0] == 12, "a fifth of the cells is set aside"
+
+
+def test_torch_works_on_one_thread_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, codes = cells()
+    found = []
+
+    def spy(*given, **settings):
+        found.append(torch.get_num_threads())
+        return dropped(*given, **settings)
+
+    monkeypatch.setattr(training, "dropped", spy)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        train(start(0), X, codes, schedule=Schedule(steps=2, epochs=1), seed=0)
+    finally:
+        torch.set_num_threads(before)
+    assert found == [1, 1]
 
 
 def test_patience_with_single_cells_only_still_learns() -> None:

@@ -116,7 +116,7 @@ def flawed(cells: AnnData) -> AnnData:
         counts[row, np.flatnonzero(where)[0]] = share
     counts[6] = one
     counts[6, 1], counts[6, 0] = 0, 2
-    counts[7] = one
+    counts[7] = counts[6]
     counts[7, np.flatnonzero(where)[0]] = 1
     return AnnData(sp.csr_matrix(counts), obs=cells.obs, var=cells.var)
 
@@ -124,11 +124,11 @@ def flawed(cells: AnnData) -> AnnData:
 def test_each_threshold_cuts_where_it_says(flawed: AnnData) -> None:
     found = preprocess(flawed, species="mouse", thresholds=QUICK)
     lost = ~flawed.obs_names.isin(found.obs_names)
-    assert lost[:8].tolist() == [False, True, False, True, True, False, True, False]
+    assert lost[:8].tolist() == [False, True, False, True, True, False, True, True]
     assert not lost[8:].any()
     costs = found.uns["preprocess"]
-    assert [costs[f"cells_of_{what}"] for what in ("few_counts", "many_counts", "few_genes")] == [1, 1, 2]
-    assert (costs["cells"], costs["cells_kept"], costs["cells_mitochondrial"]) == (400, 396, 1)
+    assert [costs[f"cells_of_{what}"] for what in ("few_counts", "many_counts", "few_genes")] == [1, 1, 3]
+    assert (costs["cells"], costs["cells_kept"], costs["cells_mitochondrial"]) == (400, 395, 1)
     assert (costs["genes_mitochondrial"], costs["genes"]) == (2, flawed.n_vars)
     seen = (found.layers["counts"] > 0).sum(axis=0)
     assert seen.min() >= 3
@@ -200,7 +200,7 @@ def test_the_best_start_is_kept(made: AnnData) -> None:
         found = clusters(graph, method="louvain", resolution=1.1, n_starts=n_starts, random_state=3)
         return network.modularity(found.codes.tolist(), weights=coo.data.tolist(), resolution=1.1)
 
-    several = [quality(n_starts) for n_starts in (1, 4, 16)]
+    several = [quality(n_starts) for n_starts in range(1, 9)]
     assert several == sorted(several)
     assert several[0] < several[-1]
 

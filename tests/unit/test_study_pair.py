@@ -103,6 +103,13 @@ def test_labels_that_share_nothing_are_told(small_mouse, small_human):
         make_pair(small_mouse, human, columns=Columns(LABELS, "other"), recipe=RECIPE)
 
 
+def test_a_class_may_not_be_called_all(small_mouse, small_human):
+    human = small_human.copy()
+    human.obs["other"] = human.obs[LABELS].replace({"pancreatic acinar cell": "all"})
+    with pytest.raises(InputError, match="a class is named 'all'"):
+        make_pair(small_mouse, human, columns=Columns(LABELS, "other"), recipe=RECIPE)
+
+
 def test_every_problem_of_the_target_comes_at_once(small_mouse, small_human):
     columns = Columns(LABELS, "celltype", target_groups="patient", target_species="mouse")
     with pytest.raises(InputError) as refused:

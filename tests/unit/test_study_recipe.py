@@ -25,7 +25,9 @@ def test_the_published_preset_is_that_of_the_paper():
 
 
 def test_an_unknown_preset_is_told():
-    with pytest.raises(InputError, match=r"no preset 'fast'; expected one of 'default', 'quick', 'stumpf2020'"):
+    with pytest.raises(
+        InputError, match=r"no preset 'fast'; expected one of 'default', 'quick', 'stumpf2020'"
+    ):
         preset("fast")
 
 

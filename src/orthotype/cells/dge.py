@@ -152,7 +152,7 @@ def read_counts(path: str | Path) -> "AnnData":
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield whole lines that are not blank, some million characters at a time."""
     while lines := file.readlines(BLOCK):
-        text = b"".join(line for line in lines if line.strip()).replace(b"\r\n", b"\n")
+        text = b"".join(line for line in lines if line.strip())
         if text:
             yield text if text.endswith(b"\n") else text + b"\n"
 

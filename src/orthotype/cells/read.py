@@ -39,8 +39,8 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     path
         ``.h5ad``, ``.zarr``, a 10x ``.h5`` of any version, a 10x folder (``matrix.mtx``, ``barcodes.tsv``,
         ``genes.tsv`` or ``features.tsv``, plain or gz, also with a common prefix), or a table of numbers
-        (``.csv``, ``.tsv``, ``.txt``, plain or gz), also a merged Drop-seq file, recognised by its cells being
-        called ``Specimen_Population_Barcode``.
+        (``.csv``, ``.tsv``, ``.txt``, plain or gz), also a merged Drop-seq file, recognised by its cells
+        being called ``Specimen_Population_Barcode``.
     genes_in
         For tables only: ``"rows"`` or ``"columns"``. By default the names themselves tell.
 

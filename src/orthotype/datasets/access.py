@@ -75,9 +75,9 @@ def _ready(dataset: Dataset) -> Path | None:
     from orthotype.datasets import cache, convert, files
 
     folder = cache.folder()
-    sums = [files.known_sum(file, folder) for file in dataset.files]
-    target = folder / convert.h5ad_name(dataset, [known or "" for known in sums])
-    return target if all(sums) and target.exists() else None
+    sums = [files.known_sum(file, folder) or "" for file in dataset.files]
+    target = folder / convert.h5ad_name(dataset, sums)
+    return target if target.exists() else None
 
 
 def _made(dataset: Dataset, base_url: str | None) -> Path:

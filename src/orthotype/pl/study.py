@@ -1,6 +1,7 @@
 """All figures of a study from its tables, as svg and png files."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from orthotype.pl.importance import gene_heatmap, weight_tails
 from orthotype.pl.lineage import lineage_errors
 from orthotype.pl.reliability import entropy, reliability
 from orthotype.pl.similarity import similarity
+from orthotype.pl.study_panels import comparison, confusion_table, unlabelled_classes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,14 +27,22 @@ DOTS: Final = 160
 
 def study_figures(tables: Tables) -> Iterator[Drawing]:
     """Yield a name and a way to draw it for every figure that the tables of a study allow."""
+    if "source_comparison" in tables:
+        yield "source_comparison", partial(comparison, tables["source_comparison"])
     yield from _of_learners(tables)
     if "few_shot_curve" in tables:
-        curve = tables["few_shot_curve"]
-        measured = [name for name in CURVES if (curve["metric"] == name).any()]
-        yield "few_shot_curves", lambda: learning_curves(curve, metrics=measured)
-        yield "few_shot_curves_by_class", lambda: learning_curves_by_class(curve)
+        curve = _in_the_order_of_the_study(tables)
+        for over in ("all", "all labelled"):
+            part = curve[curve["class"] == over]
+            metrics = [name for name in CURVES if (part["metric"] == name).any()]
+            if metrics:
+                name = f"few_shot_curves_{over.replace(' ', '_')}"
+                yield name, partial(learning_curves, part, metrics=metrics, over=over)
+        yield "few_shot_curves_by_class", partial(learning_curves_by_class, curve)
     if "why_similarity" in tables:
-        yield "class_similarity", lambda: _similarity(tables)
+        yield "class_similarity", partial(_similarity, tables)
+        if "why_tree" in tables:
+            yield "class_tree", partial(_tree, tables)
 
 
 def write_figures(tables: Tables, folder: str | Path) -> list[Path]:
@@ -68,14 +78,17 @@ def write_figures(tables: Tables, folder: str | Path) -> list[Path]:
 def _of_learners(tables: Tables) -> Iterator[Drawing]:
     """Yield the figures that every learner has of its own."""
     for table, name, draw in (
+        ("source_confusion", "source_confusion", confusion_table),
         ("transfer_cells", "transfer_entropy", _entropy),
+        ("transfer_confusion", "transfer_confusion", confusion_table),
         ("transfer_errors", "transfer_errors", lineage_errors),
         ("transfer_reliability", "transfer_reliability", reliability),
         ("why_expression", "top_genes", gene_heatmap),
         ("why_weights", "weight_tails", weight_tails),
+        ("zero_shot_classes", "zero_shot", unlabelled_classes),
     ):
         for learner, part in _by_learner(tables, table):
-            yield f"{name}_{learner}", lambda part=part, draw=draw: draw(part)  # type: ignore[misc]
+            yield f"{name}_{learner}", partial(draw, part)
     if "transfer_map" in tables:
         for learner, part in _by_learner(tables, "transfer_cells"):
             known = part[~part["outcome"].isin(["not known", "no source class"])]
@@ -84,7 +97,16 @@ def _of_learners(tables: Tables) -> Iterator[Drawing]:
                 drawn = cells[["x", "y"]].assign(
                     label=cells["true"], called=cells["label"], status=cells["outcome"]
                 )
-                yield f"transfer_map_{learner}", lambda drawn=drawn: embedding(drawn)  # type: ignore[misc]
+                yield f"transfer_map_{learner}", partial(embedding, drawn)
+
+
+def _in_the_order_of_the_study(tables: Tables) -> pd.DataFrame:
+    """Return the points of the curves with the learners in the order in which the study names them."""
+    curve = tables["few_shot_curve"]
+    if "transfer_calls" not in tables:
+        return curve
+    order = list(dict.fromkeys(tables["transfer_calls"]["learner"]))
+    return curve.sort_values("learner", key=lambda names: names.map(order.index), kind="stable")
 
 
 def _by_learner(tables: Tables, name: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -104,3 +126,13 @@ def _similarity(tables: Tables) -> "Figure":
     both = (long["row_side"] == "source") & (long["column_side"] == "target")
     wide = long[both].pivot_table(index="row_class", columns="column_class", values="cosine", sort=False)
     return similarity(wide)
+
+
+def _tree(tables: Tables) -> "Figure":
+    """Draw all classes of both species with themselves, in the order of their tree."""
+    long, names = tables["why_similarity"], tables["why_leaves"]["name"].astype(str).tolist()
+    rows = long["row_side"] + ": " + long["row_class"]
+    columns = long["column_side"] + ": " + long["column_class"]
+    wide = long.assign(row=rows, column=columns).pivot_table(index="row", columns="column", values="cosine")
+    linkage = tables["why_tree"][["left", "right", "height", "leaves"]].to_numpy(dtype=float)
+    return similarity(wide.loc[names, names], tree=linkage, row_title="both species", column_title="")

@@ -44,7 +44,8 @@ def few_shot_section(tables: Tables, record: Mapping[str, Any]) -> dict[str, Any
             for start in STARTS
         ],
         "overall": [
-            _panel(metric_name(name), overall[overall["metric"] == name], learners) for name in names
+            _panel(metric_name(name), overall[overall["metric"] == name], learners, floor=_floor(overall, names))
+            for name in names
         ],
         "classes": [
             _panel(str(name), part, learners, mark=target)
@@ -63,8 +64,13 @@ def few_shot_section(tables: Tables, record: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def _floor(points: pd.DataFrame, names: list[str]) -> float:
+    """Return where the score axis of all panels starts: at a half where no mean is below, else at zero."""
+    return 0.5 if points.loc[points["metric"].isin(names), "mean"].min() >= 0.5 else 0.0
+
+
 def _panel(
-    name: str, table: pd.DataFrame, learners: list[str], *, mark: float | None = None
+    name: str, table: pd.DataFrame, learners: list[str], *, floor: float = 0.0, mark: float | None = None
 ) -> dict[str, Any]:
     lines = []
     for i, learner in enumerate(learners):
@@ -82,7 +88,8 @@ def _panel(
                 )
             )
     title = f"{name} against labelled target cells per class"
-    return {"name": name, "drawing": curves(lines, title=title, x_label="cells per class", mark=mark)}
+    drawing = curves(lines, title=title, x_label="cells per class", floor=floor, mark=mark)
+    return {"name": name, "drawing": drawing}
 
 
 def _lines(learners: list[str]) -> list[tuple[str, str, str]]:

@@ -40,7 +40,9 @@ class Difference:
     high: float
 
 
-def curves(lines: Sequence[Curve], *, title: str, x_label: str, mark: float | None = None) -> Markup:
+def curves(
+    lines: Sequence[Curve], *, title: str, x_label: str, floor: float = 0.0, mark: float | None = None
+) -> Markup:
     """Draw scores between 0 and 1 against a number of cells, on a square root scale so that few are seen.
 
     Parameters
@@ -51,6 +53,8 @@ def curves(lines: Sequence[Curve], *, title: str, x_label: str, mark: float | No
         What a screen reader says.
     x_label
         Below the axis.
+    floor
+        Score at the foot of the drawing; what lies below is cut off.
     mark
         A score to mark by a dotted line.
     """
@@ -60,24 +64,26 @@ def curves(lines: Sequence[Curve], *, title: str, x_label: str, mark: float | No
     def x(n: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * math.sqrt(n / most)
 
-    parts = [_grid(ticks=[(x(n), f"{n}") for n in ticks], x_label=x_label)]
+    def y(value: float) -> float:
+        return _y((value - floor) / (1.0 - floor))
+
+    parts = [_grid(ticks=[(x(n), f"{n}") for n in ticks], x_label=x_label, floor=floor)]
     if mark is not None:
-        parts.append(_path([(LEFT, _y(mark)), (WIDTH - RIGHT, _y(mark))], "mark-line"))
+        parts.append(_path([(LEFT, y(mark)), (WIDTH - RIGHT, y(mark))], "mark-line"))
     for line in lines:
         around = list(zip(line.x, line.high, strict=True)) + list(zip(line.x, line.low, strict=True))[::-1]
-        known = [(x(n), _y(value)) for n, value in around if np.isfinite(value)]
+        known = [(x(n), y(value)) for n, value in around if np.isfinite(value)]
         if len(known) > 2:
             parts.append(_path(known, f"band {line.style}", closed=True))
     for line in lines:
         style = f"line {line.style}{' dashed' if line.dashed else ''}"
-        points = [(x(n), _y(v)) for n, v in zip(line.x, line.mean, strict=True) if np.isfinite(v)]
+        points = [(x(n), y(v)) for n, v in zip(line.x, line.mean, strict=True) if np.isfinite(v)]
         parts.append(_path(points, style))
         for n, value in zip(line.x, line.mean, strict=True):
             if np.isfinite(value):
                 label = f"{line.name}, {n:g} cells: {value:.3f}"
-                parts.append(
-                    _dot(x(n), _y(value), f"knot {line.style}{' dashed' if line.dashed else ''}", label)
-                )
+                style = f"knot {line.style}{' dashed' if line.dashed else ''}"
+                parts.append(_dot(x(n), y(value), style, label))
     return _drawing(parts, title, width=WIDTH, height=HEIGHT)
 
 
@@ -167,12 +173,12 @@ def tree(linkage: Floats, names: Sequence[str], styles: Sequence[str], *, title:
     return _drawing(parts, title, width=width, height=height)
 
 
-def _grid(*, ticks: Sequence[tuple[float, str]], x_label: str) -> Markup:
+def _grid(*, ticks: Sequence[tuple[float, str]], x_label: str, floor: float) -> Markup:
     parts = []
-    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(_path([(LEFT, _y(value)), (WIDTH - RIGHT, _y(value))], "grid"))
-        if value in (0.0, 0.5, 1.0):
-            parts.append(_text(LEFT - 5.0, _y(value) + 4.0, f"{value:g}", "end"))
+    for place in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(_path([(LEFT, _y(place)), (WIDTH - RIGHT, _y(place))], "grid"))
+        if place in (0.0, 0.5, 1.0):
+            parts.append(_text(LEFT - 5.0, _y(place) + 4.0, f"{floor + (1 - floor) * place:g}", "end"))
     parts += [_text(place, HEIGHT - BOTTOM + 14.0, text, "middle") for place, text in ticks]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3.0, x_label, "middle"))
     return Markup("").join(parts)

@@ -84,6 +84,14 @@ def compare(
     ------
     InputError
         With everything that does not fit: lengths, shapes, a probability that is not finite, a single fold.
+
+    Examples
+    --------
+    >>> codes, folds = np.tile([0, 1], 50), np.repeat(np.arange(5), 20)
+    >>> right, wrong = np.eye(2)[codes], np.eye(2)[1 - codes]
+    >>> table = compare(codes, right, wrong, folds=folds, n_classes=2)
+    >>> table[["metric", "verdict"]].iloc[0].tolist()
+    ['balanced_accuracy', 'a better']
     """
     _check(codes, proba_a, proba_b, folds, n_classes, margin, level)
     scores = [_scores_by_fold(codes, proba.argmax(axis=1), folds, n_classes) for proba in (proba_a, proba_b)]

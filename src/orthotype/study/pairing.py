@@ -108,6 +108,7 @@ def make_pair(
         block_size=block_size,
     )
     names = (*classes, *matched.target_only)
+    _check_names(names)
     return Pair(
         source=_side(
             learned.table, space, learned.labels, names, groups=learned.batch, block_size=block_size
@@ -131,6 +132,16 @@ def make_pair(
             **_gene_facts(learned, table, features, space),
         },
     )
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse classes whose names the tables of a study use for rows over all classes."""
+    taken = sorted({"all", "all labelled"} & set(names))
+    if taken:
+        raise InputError(
+            f"a class is named {listed(taken)}, which the tables of a study use for the row over all classes; "
+            "expected names of cell types; rename the class"
+        )
 
 
 def _side(

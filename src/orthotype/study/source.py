@@ -166,6 +166,13 @@ def mean_confusion(
     ------
     InputError
         If the lengths differ or a probability is not finite.
+
+    Examples
+    --------
+    >>> proba = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]])
+    >>> table = mean_confusion(np.array([0, 0, 1, 1]), proba, np.array([0, 1, 0, 1]), classes=["B", "T"])
+    >>> float(table.loc["B", "T"]), float(table.loc["T", "B"])
+    (0.5, 0.0)
     """
     problems = Problems("the confusion table")
     n_classes = proba.shape[-1]

@@ -5,6 +5,7 @@ earlier pieces that it needs from their files and writes its own; nothing large 
 """
 
 import shutil
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -95,7 +96,10 @@ def _side_by_side(
     pair.write(place)
     waiting, running = list(pieces), dict[Future[tuple[str, list[str]]], str]()
     told: set[str] = set()
-    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
+    leave_interrupts = (signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool, workers end their pieces
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=leave_interrupts
+    ) as pool:
         try:
             while waiting or running:
                 for piece in [p for p in waiting if all(store.has(name) for name in p.needs)]:

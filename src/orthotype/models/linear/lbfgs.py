@@ -30,6 +30,7 @@ ENOUGH = 1e-4
 SHORTEST = 1e-10
 PATIENCE = 2
 CAUTION = 0.1
+NOTHING = 1e-6  # an objective below this is as good as zero
 
 
 class Objective(Protocol):
@@ -195,7 +196,7 @@ def minimise(
             slope = float(here.gradient.ravel() @ direction)
         norm = float(np.linalg.norm(here.gradient))
         table.append(Iteration(iteration, here.value, -slope / 2, norm, step, objective.passes))
-        good = good + 1 if -slope / 2 <= CAUTION * tol * abs(here.value) else 0
+        good = good + 1 if -slope / 2 <= CAUTION * tol * max(abs(here.value), NOTHING) else 0
         ended = iteration > 0 and stop is not None and stop(iteration, theta)
         if norm == 0.0 or good >= PATIENCE or ended:
             return Minimum(theta, here.value, True, tuple(table))

@@ -1,7 +1,7 @@
 """Question one: whether a linear model is as good as a neural network."""
 
 from orthotype.study.answers.answer import Answer, Record, Tables
-from orthotype.study.answers.words import Row, joined, named, p_value, row_where, signed
+from orthotype.study.answers.words import Row, joined, named, p_value, row_where, rows, signed
 
 
 def answer_source(tables: Tables, record: Record) -> Answer:
@@ -26,7 +26,7 @@ def answer_source(tables: Tables, record: Record) -> Answer:
         "source",
         f"{short} Mean recall {row['mean_a']:.3f} against {row['mean_b']:.3f}.",
         text,
-        details=_on_the_target(tables),
+        details=(*_other_metrics(tables), *_on_the_target(tables)),
         numbers={key: row[key] for key in kept},
     )
 
@@ -43,6 +43,17 @@ def _verdict(row: Row, one: str, other: str) -> tuple[str, str]:
             f"neither equal within {margin} by test ({p_value(row['p_equal'])}) nor different",
         ),
     }[str(row["verdict"])]
+
+
+def _other_metrics(tables: Tables) -> tuple[str, ...]:
+    """Say what the tests say of accuracy and macro F1, where rare classes count less or otherwise."""
+    told = []
+    for row in rows(tables["source_comparison"]):
+        if row["metric"] != "balanced_accuracy":
+            words = str(row["metric"]).replace("_", " ").replace("f1", "F1")
+            verdict = _verdict(row, named(row["a"]), named(row["b"]))[1]
+            told.append(f"{words} {row['mean_a']:.3f} and {row['mean_b']:.3f}, {verdict}")
+    return (f"By other scores: {'; '.join(told)}.",) if told else ()
 
 
 def _on_the_target(tables: Tables) -> tuple[str, ...]:

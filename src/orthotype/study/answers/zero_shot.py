@@ -64,7 +64,7 @@ def _absent(tables: Tables, learner: str) -> list[str]:
     table, told = tables["zero_shot_absent"], []
     for row in rows(table[table["learner"] == learner]):
         labelled = (
-            f", {cells(row['mostly_cells'])} of them labelled {row['mostly']}" if row["mostly_cells"] else ""
+            f", {row['mostly_cells']:,} of them labelled {row['mostly']}" if row["mostly_cells"] else ""
         )
         evidence = _evidence(tables, row) if row["called"] else ""
         told.append(

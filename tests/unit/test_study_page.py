@@ -1,0 +1,58 @@
+"""docs/stumpf2020.md shows the committed results, and every step of the paper has a row there."""
+
+import json
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "stumpf2020.md"
+
+
+@pytest.fixture(scope="module")
+def results():
+    return json.loads((ROOT / "benchmarks" / "results" / "study.json").read_text())["rows"]
+
+
+@pytest.fixture(scope="module")
+def study_page():
+    spec = spec_from_file_location("study_page", ROOT / "benchmarks" / "study_page.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_made_from_the_results(results, study_page):
+    text = PAGE.read_text(encoding="utf-8")
+    assert study_page.page(text, results) == text
+
+
+def test_every_step_has_a_row_with_a_place_in_the_code_and_a_measurement():
+    rows = [
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| \*\*\d\.\*\*", line)
+    ]
+    assert [int(row[4]) for row in rows] == list(range(1, 9))
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("| ").split(" | ")]
+        assert len(cells) == 5
+        assert all(cells)
+        for module in re.findall(r"`([a-z_]+\.[a-z_.]+)`", cells[2]):
+            first = ROOT / "src" / "orthotype" / module.replace(".", "/")
+            found = [first.with_suffix(".py"), first, first.parent.with_suffix(".py")]
+            assert any(path.exists() for path in found), module
+
+
+def test_both_forms_of_balanced_accuracy_are_shown_for_every_run(results):
+    assert len(results) >= 4
+    for row in results:
+        for side in ("source_scores", "target_scores"):
+            for scores in row[side].values():
+                assert {"balanced_accuracy", "published_balanced_accuracy"} <= set(scores)
+                assert scores["one_vs_rest_balanced_accuracy"] > 0
+
+
+def test_full_and_quick_studies_were_fast_enough(results):
+    for row in results:
+        assert row["seconds"] < 20 * 60, row["name"]
