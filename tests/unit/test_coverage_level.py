@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import orthotype as ot
 from orthotype.cells.table import open_cells
 from orthotype.errors import GeneError, OrthotypeWarning
-from orthotype.models.profiles import similarity
+from orthotype.models.views import view_cells
 from orthotype.transfer import coverage
 from orthotype.transfer.coverage import expected_loss, level_of, without_missing
 from orthotype.transfer.state import ModelState
@@ -149,9 +149,9 @@ def test_the_similarity_of_cells_is_judged_on_the_genes_that_they_have(
     table = open_cells(small_human, subject="cells", species="human")
     rows = next(iter(state.space.align(table.genes, species="human").blocks(table.rows)))[1].toarray()
     codes = np.arange(len(rows)) % len(state.classes)
-    found = similarity(
+    found = view_cells(
         sp.csr_array(np.where(present, rows, 0)), codes, profiles=without_missing(state, present).profiles
-    )
+    ).likeness
     own = rows[:, present] - state.profiles.centre[present]
     theirs = (state.profiles.mean[codes] - state.profiles.centre)[:, present]
     cosine = (own * theirs).sum(axis=1) / np.linalg.norm(own, axis=1) / np.linalg.norm(theirs, axis=1)

@@ -4,13 +4,16 @@ What can be right is said beforehand: the labels that each kind of human cell al
 cells of each label should show. The model has seen neither these cells nor this reading.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from orthotype._keys import KEY, LABEL, column
 from orthotype.cli.console import command_line, table
+from orthotype.errors import OrthotypeWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +66,8 @@ class Scene:
     markers_plain, markers
         Marker genes in the cells of each label, as they are and with the shift taken off: tables of
         :func:`orthotype.study.reading.markers_by_label`.
+    remark
+        What is said of the cells as a whole where unknown ones are asked for, "" if nothing.
     """
 
     card: Mapping[str, Any]
@@ -70,13 +75,14 @@ class Scene:
     shifted: "pd.DataFrame"
     markers_plain: "pd.DataFrame"
     markers: "pd.DataFrame"
+    remark: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all tables as plain JSON; what is not defined is null."""
         names = ("plain", "shifted", "markers_plain", "markers")
         frames = {name: getattr(self, name).astype(object) for name in names}
         rows = {name: frame.where(frame.notna(), None).to_dict("records") for name, frame in frames.items()}
-        return {"model": MODEL, "cells": CELLS, **rows}
+        return {"model": MODEL, "cells": CELLS, "remark": self.remark, **rows}
 
 
 def play(output: Path, *, force: bool) -> Scene:
@@ -88,7 +94,9 @@ def play(output: Path, *, force: bool) -> Scene:
     model, human = load(MODEL), datasets.get(CELLS)
     both = model.annotate(human, species="human", key_added=PLAIN)
     both = model.annotate(both, species="human", alignment="shift")
-    asked = model.annotate(human, species="human", alignment="shift", unknown="similarity")
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", OrthotypeWarning)
+        asked = model.annotate(human, species="human", alignment="shift", unknown="similarity")
     for key in (PLAIN, KEY):
         remember_run(both, key_added=key, command=command_line(), files={"model": MODEL, "target": CELLS})
     used = [str(name) for name in model.state_.space.names]
@@ -98,6 +106,7 @@ def play(output: Path, *, force: bool) -> Scene:
         shifted=called(both, KEY).assign(unlike=called(asked, KEY)["unknown"]),
         markers_plain=shown(both, PLAIN, used=used),
         markers=shown(both, KEY, used=used),
+        remark=" ".join(str(remark.message) for remark in remarks),
     )
     write_folder(output, scene, both, force=force)
     return scene
@@ -183,6 +192,18 @@ def summary(scene: Scene) -> str:
         "",
         indented(strangers(none)),
         "",
+        "  * would be, if asked for with --unknown similarity",
+        *(
+            [
+                "",
+                *wrap(
+                    f"Asked for, it says: {scene.remark}.", 100, initial_indent="  ", subsequent_indent="  "
+                ),
+            ]
+            if scene.remark
+            else []
+        ),
+        "",
         "  Marker genes: share of the cells so called in which they were seen / of all others",
         "",
         indented(borne_out(scene)),
@@ -193,10 +214,12 @@ def summary(scene: Scene) -> str:
 def kinds(plain: "pd.DataFrame", shifted: "pd.DataFrame") -> str:
     """Lay out what the kinds of cells that the model has a class for were called."""
     rows = [
-        (after["type"], after["cells"], before["fits"], after["fits"], first(after))
+        (after["type"], after["cells"], before["fits"], after["fits"], after["unlike"], first(after))
         for (_, before), (_, after) in zip(plain.iterrows(), shifted.iterrows(), strict=True)
     ]
-    return table(rows, header=("kind of cell", "cells", "fits", "shifted", "called most, shifted"))
+    return table(
+        rows, header=("kind of cell", "cells", "fits", "shifted", "unknown*", "called most, shifted")
+    )
 
 
 def strangers(none: "pd.DataFrame") -> str:
@@ -205,9 +228,7 @@ def strangers(none: "pd.DataFrame") -> str:
         (row["type"], row["cells"], row["confidence"], row["unlike"], first(row))
         for _, row in none.iterrows()
     ]
-    return table(rows, header=("kind of cell", "cells", "confidence", "unknown*", "called most, shifted")) + (
-        "\n* would be, if asked for with --unknown similarity"
-    )
+    return table(rows, header=("kind of cell", "cells", "confidence", "unknown*", "called most, shifted"))
 
 
 def first(row: "pd.Series[Any]") -> str:

@@ -35,6 +35,20 @@ class Views:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in VIEWS))
 
 
+def view_directions(
+    profiles: ClassProfiles, *, shift: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Return the directions whose inner products with cells :func:`view_products` needs.
+
+    Returns
+    -------
+    The class offsets o_k and, last, the point that cells are seen from (the centre, moved by the species
+    shift), shape (n_classes + 1, n_features).
+    """
+    origin = profiles.centre if shift is None else profiles.centre + shift
+    return np.vstack([profiles.mean.astype(np.float64) - profiles.centre, origin])
+
+
 def view_cells(
     rows: sp.csr_array,
     codes: NDArray[np.intp],
@@ -61,21 +75,48 @@ def view_cells(
         The class whose mean each cell helped to make, shape (n,), for source cells: it is taken out of that
         mean, or a class of two cells would fit them perfectly. None for other cells.
     """
-    index = np.arange(len(codes))
-    centre = profiles.centre
-    offsets = profiles.mean.astype(np.float64) - centre
-    origin = centre if shift is None else centre + shift
-    inner = np.asarray(rows @ offsets.T, dtype=np.float64) - offsets @ origin
+    directions = view_directions(profiles, shift=shift)
     squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
-    norms = np.maximum(squares - 2.0 * (rows @ origin) + origin @ origin, 0.0)
+    return view_products(rows @ directions.T, squares, codes, directions, n_cells=profiles.n_cells, own=own)
+
+
+def view_products(
+    products: NDArray[np.floating],
+    squares: NDArray[np.floating],
+    codes: NDArray[np.intp],
+    directions: NDArray[np.float64],
+    *,
+    n_cells: NDArray[np.float64],
+    own: NDArray[np.intp] | None = None,
+) -> Views:
+    """Return :func:`view_cells` from what a sweep brings along.
+
+    Parameters
+    ----------
+    products
+        Inner products of the cells with the directions, shape (n, n_classes + 1).
+    squares
+        Their squared lengths, shape (n,).
+    codes, own
+        As in :func:`view_cells`.
+    directions
+        From :func:`view_directions`.
+    n_cells
+        Source cells behind each class, shape (n_classes,).
+    """
+    index = np.arange(len(codes))
+    offsets, origin = directions[:-1], directions[-1]
+    wide = products.astype(np.float64)
+    inner = wide[:, :-1] - offsets @ origin
+    norms = np.maximum(squares.astype(np.float64) - 2.0 * wide[:, -1] + origin @ origin, 0.0)
     lengths = np.tile((offsets**2).sum(axis=1), (len(codes), 1))
     if own is not None:
-        others = np.maximum(profiles.n_cells[own] - 1.0, 0.0)
+        others = np.maximum(n_cells[own] - 1.0, 0.0)
         f = np.divide(1.0, others, out=np.zeros_like(others), where=others > 0)
         with_own, length = inner[index, own], lengths[index, own]
         inner[index, own] = with_own + f * (with_own - norms)
         lengths[index, own] = length + 2 * f * (length - with_own) + f**2 * (length - 2 * with_own + norms)
-    seen = profiles.n_cells > 0
+    seen = n_cells > 0
     size = np.sqrt(np.maximum(lengths, 0.0) * norms[:, None])
     cosine = np.divide(inner, size, out=np.zeros_like(inner), where=(size > 0) & seen)
     ranked = np.sort(np.where(seen, cosine, -1.0), axis=1)

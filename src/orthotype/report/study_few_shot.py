@@ -44,7 +44,9 @@ def few_shot_section(tables: Tables, record: Mapping[str, Any]) -> dict[str, Any
             for start in STARTS
         ],
         "overall": [
-            _panel(metric_name(name), overall[overall["metric"] == name], learners, floor=_floor(overall, names))
+            _panel(
+                metric_name(name), overall[overall["metric"] == name], learners, floor=_floor(overall, names)
+            )
             for name in names
         ],
         "classes": [

@@ -1,4 +1,4 @@
-"""What the study asks of a classifier: learn from source cells, continue on a few target cells, or start there.
+"""What the study asks of a classifier: learn from the source, go on with a few target cells, or begin there.
 
 The linear model and the neural network of the paper answer the same three questions; every experiment of the
 study is written against these protocols and runs for both.

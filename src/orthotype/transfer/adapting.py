@@ -8,6 +8,7 @@ transfer)::
 Classes without a labelled cell keep their weights and stay reachable. The source cells are not needed.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,15 +69,7 @@ def adapt_state(
     coef, intercept = state.coef.copy(), state.intercept.copy()
     for m in range(len(coef)):
         coef[m], intercept[m] = _refit(X, codes, state, model=m, alpha=alpha)
-    adapted = ModelState(
-        space=state.space,
-        classes=state.classes,
-        coef=coef,
-        intercept=intercept,
-        temperature=state.temperature,
-        profiles=state.profiles,
-        card=state.card,
-    )
+    adapted = replace(state, coef=coef, intercept=intercept)
     names, counts = np.unique(labels.astype(str), return_counts=True)
     return adapted.with_card(
         adapted={

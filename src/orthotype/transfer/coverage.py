@@ -139,6 +139,7 @@ def without_missing(state: ModelState, present: NDArray[np.bool_]) -> ModelState
             mean=np.where(present, profiles.mean, zero),
             variance=np.where(present, profiles.variance, zero),
         ),
+        called=np.where(present, state.called, zero),
     )
 
 

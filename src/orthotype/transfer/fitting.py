@@ -21,8 +21,11 @@ from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.linear.softmax import softmax
-from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot, similarity
-from orthotype.models.unknown import SimilarityScale
+from orthotype.models.margins import MarginScale
+from orthotype.models.profiles import class_profiles, one_hot
+from orthotype.models.shift import called_means
+from orthotype.models.unknown import UnknownRule
+from orthotype.models.views import view_cells
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
@@ -168,6 +171,8 @@ def fit_state(
     classes = np.asarray(classifier.classes_, dtype=object)
     codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
     profiles = class_profiles([(X, one_hot(codes, len(classes)))])
+    held_out = np.nan_to_num(classifier.held_out_scores_.astype(np.float64))
+    views = view_cells(X, codes, profiles=profiles, own=codes)
     state = ModelState(
         space=space,
         classes=classes,
@@ -175,21 +180,17 @@ def fit_state(
         intercept=classifier.intercept_,
         temperature=classifier.temperature_,
         profiles=profiles,
+        called=called_means(X, held_out, codes, temperature=classifier.temperature_),
         card={},
     )
     return state.with_card(
         **source_card(source, space, orthologs=orthologs),
         **fit_card(classifier, codes=codes, classes=classes),
         selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
-        similarity=asdict(similarity_scale(X, codes, profiles)),
+        unknown=UnknownRule.learn(views, codes, n_classes=len(classes)).to_dict(),
+        margins=asdict(MarginScale.learn(held_out)),
         top_genes=top_genes(state),
     )
-
-
-def similarity_scale(X: sp.csr_array, codes: NDArray[np.intp], profiles: ClassProfiles) -> SimilarityScale:
-    """Return how similar the source's cells are to the profiles of their classes."""
-    near = similarity(X, codes, profiles=profiles)
-    return SimilarityScale.measure(near, codes, n_classes=len(profiles.mean))
 
 
 def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) -> dict[str, Any]:

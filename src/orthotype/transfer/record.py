@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from orthotype._version import __version__
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
+from orthotype.models.shift import SpeciesShift
 from orthotype.transfer.labelling import Labelling
 from orthotype.transfer.state import ModelState
 
@@ -36,14 +37,15 @@ def annotation_record(
     -------
     ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's
     ``card``, the gene ``coverage``, the ``genes`` that speak for each class with their means in source and
-    target, the species ``shift`` and the ``run``.
+    target, the species ``shift``, the ``ratios`` of likeness and the ``run``.
     """
     table, shift = found.table, found.shift
     details = {
         "card": state.full_card(),
         "coverage": {"source": state.card["coverage"], "target": found.coverage},
         "genes": _gene_rows(state, found),
-        "shift": None if shift is None else {"changes": list(shift.changes), "mass": shift.mass.tolist()},
+        "shift": None if shift is None else _shift_entry(shift, found),
+        "ratios": found.ratios,
         "run": {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {
@@ -69,6 +71,18 @@ def annotation_record(
         "model_hash": state.hash(),
         "orthotype_version": __version__,
         "details": json.dumps(details, ensure_ascii=False, allow_nan=False),
+    }
+
+
+def _shift_entry(shift: SpeciesShift, found: Labelling) -> dict[str, Any]:
+    """Return how the shift came about; a class without weight supports nothing, None."""
+    return {
+        "reason": shift.reason,
+        "step": shift.step,
+        "changes": list(shift.changes),
+        "mass": shift.mass.tolist(),
+        "support": [None if np.isnan(slope) else float(slope) for slope in shift.support],
+        "sharpness": found.sharpness,
     }
 
 

@@ -30,6 +30,7 @@ ARRAYS = {
     "class_mean": 2,
     "class_variance": 2,
     "class_cells": 1,
+    "class_called": 2,
 }
 
 
@@ -49,6 +50,9 @@ class ModelState:
         Divides the logits.
     profiles
         Class means and variances of the source.
+    called
+        Means of what the model calls each class on source cells it has not seen, float32, shape (n_classes,
+        n_selected): with them the species shift starts from the model's usual mistakes.
     card
         Plain JSON: what the model is, what it was trained on, how good it is on held-out cells.
     """
@@ -59,6 +63,7 @@ class ModelState:
     intercept: NDArray[np.float32]
     temperature: float
     profiles: ClassProfiles
+    called: NDArray[np.float32]
     card: Card
 
     @property
@@ -104,6 +109,7 @@ class ModelState:
             "class_mean": self.profiles.mean,
             "class_variance": self.profiles.variance,
             "class_cells": self.profiles.n_cells,
+            "class_called": self.called,
         }
 
     def hash(self) -> str:
@@ -178,6 +184,7 @@ class ModelState:
             profiles=ClassProfiles(
                 mean=arrays["class_mean"], variance=arrays["class_variance"], n_cells=arrays["class_cells"]
             ),
+            called=arrays["class_called"],
             card={name: entry for name, entry in card.items() if name not in FORMAT_ENTRIES},
         )
 
@@ -191,6 +198,7 @@ def _check_shapes(arrays: Arrays, *, n_features: int, n_selected: int, n_classes
         "class_mean": (n_classes, n_selected),
         "class_variance": (n_classes, n_selected),
         "class_cells": (n_classes,),
+        "class_called": (n_classes, n_selected),
     }
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
@@ -198,7 +206,7 @@ def _check_shapes(arrays: Arrays, *, n_features: int, n_selected: int, n_classes
     selected = arrays["selected"]
     if n_models == 0 or not np.all(np.diff(selected) > 0) or selected[0] < 0 or selected[-1] >= n_features:
         raise ValueError("selected features are not ascending positions")
-    for name in ("coef", "intercept", "class_mean", "class_variance"):
+    for name in ("coef", "intercept", "class_mean", "class_variance", "class_called"):
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} holds values that are not finite")
 
