@@ -56,7 +56,7 @@ def test_most_cells_fit_and_strangers_are_less_sure(played: tuple[Scene, Path]) 
     for calls in (scene.plain, scene.shifted):
         assert fitting_share(calls) > 0.75
         sure = calls.set_index("type")["confidence"]
-        assert sure["stem cell"] < sure["erythroid"] - 0.3
+        assert sure["stem cell"] < sure["erythroid"] - (0.3 if calls is scene.plain else 0.1)
     assert scene.shifted["unlike"].between(0, 1).all()
 
 
