@@ -31,7 +31,7 @@ def run_child(task: str, name: str, solver: str, runs: str, best: str) -> dict[s
     data = problem(name)
     if task == "best":
         return {
-            "objective": peers.objective(data, *peers.quietly(peers.orthotype_kernel, _precise(data), 3000))
+            "objective": peers.objective(data, *peers.quietly(peers.orthotype_kernel, _precise(data), 800))
         }
     if task == "path":
         return _path(data, int(runs))

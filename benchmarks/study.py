@@ -86,12 +86,17 @@ class Setting:
     lineage: str | None = None
 
 
-def coarse(file: str, mapping: dict[str, str], column: str = "cell_type") -> Any:
-    """Return cells of the development data with coarse classes in obs["coarse"]."""
-    cells = ad.read_h5ad(Path(os.environ["ORTHOTYPE_REAL_DATA"]) / file)
-    named = cells.obs[column].astype(str)
-    cells.obs["coarse"] = np.array([mapping.get(name) for name in named], dtype=object)
-    return cells[[name in mapping for name in named]].copy()
+def real(file: str) -> Any:
+    """Return cells of the development data."""
+    return ad.read_h5ad(Path(os.environ["ORTHOTYPE_REAL_DATA"]) / file)
+
+
+def coarse(cells: Cells, mapping: dict[str, str], column: str = "cell_type") -> Any:
+    """Return the cells that have a coarse class, with it in obs["coarse"]."""
+    found = cells()
+    named = found.obs[column].astype(str)
+    found.obs["coarse"] = np.array([mapping.get(name) for name in named], dtype=object)
+    return found[[name in mapping for name in named]].copy()
 
 
 def settings() -> list[Setting]:
@@ -104,13 +109,11 @@ def settings() -> list[Setting]:
         print("ORTHOTYPE_REAL_DATA is not set: the bone marrow pairs are left out")
         return found
     columns = Columns("coarse", "coarse", source_species="mouse", target_species="human")
-    paul = partial(coarse, "paul2015_mouse_bm.h5ad", PAUL)
-    for name, file, mapping, column in (
-        ("Setty", "setty2019_human_cd34_bm_unlabelled.h5ad", SETTY, "cluster"),
-        ("van Galen", "vangalen2019_human_bm_healthy.h5ad", VAN_GALEN, "cell_type"),
-    ):
-        target = partial(coarse, file, mapping, column)
-        found += both(f"Paul to {name} marrow", paul, target, columns, lineage="tree")
+    paul = partial(coarse, partial(real, "paul2015_mouse_bm.h5ad"), PAUL)
+    setty = partial(coarse, partial(ot.datasets.get, "setty2019-human-marrow-subset"), SETTY, "cluster")
+    van_galen = partial(coarse, partial(real, "vangalen2019_human_bm_healthy.h5ad"), VAN_GALEN)
+    found += both("Paul to Setty marrow", paul, setty, columns, lineage="tree")
+    found += both("Paul to van Galen marrow", paul, van_galen, columns, lineage="tree")
     return found
 
 

@@ -41,63 +41,76 @@ class Learner(StrEnum):
     ANN = "ann"
 
 
+SourceLabels = Annotated[str, typer.Option("--source-labels", help="obs column with the source's types.")]
+TargetLabels = Annotated[
+    str | None,
+    typer.Option("--target-labels", help="obs column with the target's types, for scores and few-shot."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write, or to go on with.")]
+PresetName = Annotated[
+    Preset, typer.Option("--preset", help="quick: a minute or two; default; stumpf2020: as published.")
+]
+LineageName = Annotated[
+    str | None,
+    typer.Option(
+        "--lineage",
+        help="Which types are neighbours: a text file, haematopoiesis, or ontology (the default).",
+    ),
+]
+SourceSpecies = Annotated[
+    str | None, typer.Option("--source-species", help="By default the gene names tell.")
+]
+TargetSpecies = Annotated[
+    str | None, typer.Option("--target-species", help="By default the gene names tell.")
+]
+SourceGroups = Annotated[
+    str | None,
+    typer.Option("--source-groups", help="obs column with donors or batches: folds keep them whole."),
+]
+TargetGroups = Annotated[
+    str | None,
+    typer.Option("--target-groups", help="obs column with donors or batches; intervals resample them."),
+]
+Learners = Annotated[
+    list[Learner] | None, typer.Option("--learner", help="mlr, ann, or both (twice); by default both.")
+]
+EncoderName = Annotated[
+    Encoder | None, typer.Option("--encoder", help="How counts become model input, if not as the preset.")
+]
+PolicyName = Annotated[Policy | None, typer.Option("--policy", help="Which orthologs, if not as the preset.")]
+TopGenes = Annotated[int | None, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")]
+Orthologs = Annotated[
+    Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
+]
+MinCells = Annotated[
+    int | None, typer.Option("--min-cells", min=1, help="Smallest source class that is accepted.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides every random choice.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; by default one for each core.")
+]
+
+
 def study(
     source: Side,
     target: Side,
-    source_labels: Annotated[
-        str, typer.Option("--source-labels", help="obs column with the source's types.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write, or to go on with.")],
-    target_labels: Annotated[
-        str | None,
-        typer.Option("--target-labels", help="obs column with the target's types, for scores and few-shot."),
-    ] = None,
-    preset: Annotated[
-        Preset, typer.Option("--preset", help="quick: minutes; default; stumpf2020: as published.")
-    ] = Preset.DEFAULT,
-    lineage: Annotated[
-        str | None,
-        typer.Option(
-            "--lineage",
-            help="Which types are neighbours: a text file, haematopoiesis, or ontology (the default).",
-        ),
-    ] = None,
-    source_species: Annotated[
-        str | None, typer.Option("--source-species", help="By default the gene names tell.")
-    ] = None,
-    target_species: Annotated[
-        str | None, typer.Option("--target-species", help="By default the gene names tell.")
-    ] = None,
-    source_groups: Annotated[
-        str | None,
-        typer.Option("--source-groups", help="obs column with donors or batches: folds keep them whole."),
-    ] = None,
-    target_groups: Annotated[
-        str | None,
-        typer.Option("--target-groups", help="obs column with donors or batches; intervals resample them."),
-    ] = None,
-    learner: Annotated[
-        list[Learner] | None, typer.Option("--learner", help="mlr, ann, or both (twice); by default both.")
-    ] = None,
-    encoder: Annotated[
-        Encoder | None, typer.Option("--encoder", help="How counts become model input, if not as the preset.")
-    ] = None,
-    policy: Annotated[
-        Policy | None, typer.Option("--policy", help="Which orthologs, if not as the preset.")
-    ] = None,
-    n_top_genes: Annotated[
-        int | None, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")
-    ] = None,
-    orthologs: Annotated[
-        Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
-    ] = None,
-    min_cells: Annotated[
-        int | None, typer.Option("--min-cells", min=1, help="Smallest source class that is accepted.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every random choice.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; by default one for each core.")
-    ] = None,
+    source_labels: SourceLabels,
+    output: Output,
+    target_labels: TargetLabels = None,
+    preset: PresetName = Preset.DEFAULT,
+    lineage: LineageName = None,
+    source_species: SourceSpecies = None,
+    target_species: TargetSpecies = None,
+    source_groups: SourceGroups = None,
+    target_groups: TargetGroups = None,
+    learner: Learners = None,
+    encoder: EncoderName = None,
+    policy: PolicyName = None,
+    n_top_genes: TopGenes = None,
+    orthologs: Orthologs = None,
+    min_cells: MinCells = None,
+    seed: Seed = 0,
+    workers: Workers = None,
     json: Json = False,
     force: Force = False,
 ) -> None:

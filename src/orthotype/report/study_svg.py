@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 300.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 30.0, 8.0, 8.0, 32.0
+LEFT, RIGHT, TOP, BOTTOM = 36.0, 8.0, 8.0, 32.0
 SIDE = 380.0
 
 

@@ -82,17 +82,7 @@ def make_pair(
     InputError
         With every problem of a side at once; or if target labels share no class with the source.
     """
-    learned = open_source(
-        source,
-        labels=columns.source_labels,
-        species=columns.source_species,
-        batch=columns.source_groups,
-        layer=columns.source_layer,
-        min_cells=recipe.min_cells,
-        subject="the source",
-    )
-    table = _open_target(target, columns)
-    warn_of_repeated(table.genes, "the target")
+    learned, table = _open_source(source, columns, recipe), _open_target(target, columns)
     classes = tuple(sorted({str(name) for name in learned.labels}))
     matched = _match(target, columns.target_labels, classes, learned.ontology)
     features = choose_orthologs(
@@ -109,18 +99,10 @@ def make_pair(
     )
     names = (*classes, *matched.target_only)
     _check_names(names)
+    groups = None if columns.target_groups is None else target.obs[columns.target_groups].to_numpy()
     return Pair(
-        source=_side(
-            learned.table, space, learned.labels, names, groups=learned.batch, block_size=block_size
-        ),
-        target=_side(
-            table,
-            space,
-            matched.labels,
-            names,
-            groups=None if columns.target_groups is None else target.obs[columns.target_groups].to_numpy(),
-            block_size=block_size,
-        ),
+        source=_side(learned.table, space, learned.labels, names, groups=learned.batch, size=block_size),
+        target=_side(table, space, matched.labels, names, groups=groups, size=block_size),
         classes=classes,
         target_only=matched.target_only,
         features=tuple(str(name) for name in space.names),
@@ -139,7 +121,7 @@ def _check_names(names: tuple[str, ...]) -> None:
     taken = sorted({"all", "all labelled"} & set(names))
     if taken:
         raise InputError(
-            f"a class is named {listed(taken)}, which the tables of a study use for the row over all classes; "
+            f"a class is named {listed(taken)}, which in the tables of a study is the row over all classes; "
             "expected names of cell types; rename the class"
         )
 
@@ -151,12 +133,12 @@ def _side(
     names: tuple[str, ...],
     *,
     groups: "NDArray[np.object_] | None",
-    block_size: int,
+    size: int,
 ) -> Side:
     return Side(
         species=table.species,
         cells=table.names.astype(str),
-        X=encode(table, space, block_size=block_size),
+        X=encode(table, space, block_size=size),
         codes=_codes(labels, names),
         groups=None if groups is None else np.array([str(group) for group in groups]),
     )
@@ -195,18 +177,32 @@ class _Matched:
     notes: list[str]
 
 
+def _open_source(source: "AnnData", columns: Columns, recipe: Recipe) -> Source:
+    return open_source(
+        source,
+        labels=columns.source_labels,
+        species=columns.source_species,
+        batch=columns.source_groups,
+        layer=columns.source_layer,
+        min_cells=recipe.min_cells,
+        subject="the source",
+    )
+
+
 def _open_target(target: "AnnData", columns: Columns) -> CellTable:
     problems = Problems("the target")
     for name in (columns.target_labels, columns.target_groups):
         if name is not None:
             check_column(target, name, problems=problems)
-    return open_cells(
+    table = open_cells(
         target,
         subject="the target",
         species=columns.target_species,
         layer=columns.target_layer,
         problems=problems,
     )
+    warn_of_repeated(table.genes, "the target")
+    return table
 
 
 def _match(

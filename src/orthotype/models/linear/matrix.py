@@ -31,11 +31,23 @@ def as_rows(X: Any) -> Rows:
     if matrix.format == "csr":
         check_csr(matrix)
     native = kernel()
-    matrix = csr_array(matrix).astype(dtype, copy=False)
+    shared = matrix.format == "csr" and matrix.indptr.dtype == matrix.indices.dtype
+    matrix = _shared(matrix, dtype) if shared else csr_array(matrix).astype(dtype, copy=False)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     return BlockRows(matrix) if native is None else KernelRows(matrix, native)
+
+
+def _shared(X: Any, dtype: Any) -> Any:
+    """Return a CSR matrix with the same arrays; scipy's constructor may copy them."""
+    from scipy.sparse import csr_array
+
+    stored = int(X.indptr[-1])
+    matrix = csr_array(X.shape, dtype=dtype)
+    matrix.data = X.data[:stored].astype(dtype, copy=False)
+    matrix.indices, matrix.indptr = X.indices[:stored], X.indptr
+    return matrix
 
 
 def check_csr(X: Any) -> None:

@@ -43,8 +43,12 @@ def plan(recipe: Recipe, pair: Pair) -> list[Piece]:
 
 def possible(recipe: Recipe, pair: Pair) -> bool:
     """Return whether two classes of the source have a labelled target cell for each repeat."""
-    cells = np.bincount(source_codes(pair)[source_codes(pair) >= 0], minlength=pair.n_classes)
-    return int((cells >= recipe.repeats).sum()) >= 2
+    return _enough(source_codes(pair), recipe)
+
+
+def _enough(codes: Codes, recipe: Recipe) -> bool:
+    cells = np.bincount(codes[codes >= 0])
+    return int((cells >= max(recipe.repeats, 2)).sum()) >= 2
 
 
 def source_codes(pair: Pair) -> Codes:
@@ -69,12 +73,17 @@ def _points(recipe: Recipe, pair: Pair) -> Iterator[Piece]:
 
 
 def lay_out(work: Work) -> Result:
-    """Choose which cells each repeat may label; cells called as a class that nobody labelled are left out."""
+    """Choose which cells each repeat may label.
+
+    Cells called as a class that nobody labelled are left out, unless fewer than two classes would remain.
+    """
     pair, recipe = work.pair, work.recipe
     codes = source_codes(pair)
     barred = np.zeros(len(codes), dtype=bool)
     for learner in recipe.learners:
         barred |= left_out(labels_of(work, learner).votes, pair.source_only)
+    if not _enough(np.where(barred, -1, codes), recipe):
+        barred[:] = False
     splits = design(
         codes,
         n_classes=pair.n_classes,
