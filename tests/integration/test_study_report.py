@@ -85,7 +85,8 @@ def test_without_target_labels_the_report_stands(tmp_path, small_mouse, small_hu
 def test_figures_are_svg_and_png_and_alike_every_time(study, tmp_path):
     one = write_figures(study.tables, tmp_path / "one")
     assert {path.suffix for path in one} == {".svg", ".png"}
-    few = {name: study.tables[name] for name in ("few_shot_curve", "why_similarity", "transfer_errors")}
+    names = ("few_shot_curve", "transfer_calls", "why_similarity", "transfer_errors")
+    few = {name: study.tables[name] for name in names}
     for path in write_figures(few, tmp_path / "two"):
         assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()
     names = {path.stem for path in one}
