@@ -19,11 +19,13 @@ def page(text: str, rows: list[Row]) -> str:
     """Return the page with its measured cells and tables made anew."""
     by_name = {row["name"]: row for row in rows}
     text = ROW.sub(lambda found: _row(found[0], int(found[1]), by_name), text)
+    full = [row for row in rows if not row["name"].endswith("quick")]
     for name, table in (
-        ("transfer", transfer_table(rows)),
+        ("transfer", transfer_table(full)),
         ("hard", hard_pairs(rows)),
-        ("few-shot", few_shot_table(rows)),
-        ("zero-shot", zero_shot_table(rows)),
+        ("time", times(rows)),
+        ("few-shot", few_shot_table(full)),
+        ("zero-shot", zero_shot_table(full)),
     ):
         before, rest = text.split(BEGIN.format(name))
         after = rest.split(END.format(name))[1]
@@ -134,6 +136,18 @@ def transfer_table(rows: list[Row]) -> str:
                 f"{' | '.join(f'{value:.3f}' for value in values)} | {shown[0]} / {shown[1]} | {shown[2]} |"
             )
     return "\n".join(lines)
+
+
+def times(rows: list[Row]) -> str:
+    """Say how long a study takes."""
+    seconds = {row["name"]: row["processor_seconds"] for row in rows}
+    quick = seconds.get("Baron mouse to human, quick", float("nan"))
+    full = [value for name, value in seconds.items() if not name.endswith("quick")]
+    return (
+        "A study is shared out among processes, so two cores need about half of its processor time: "
+        f"{quick:.0f} s for `quick` on the bundled pair, {min(full):.0f} to {max(full):.0f} s for the full "
+        "runs below."
+    )
 
 
 def hard_pairs(rows: list[Row]) -> str:

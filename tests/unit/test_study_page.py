@@ -54,5 +54,7 @@ def test_both_forms_of_balanced_accuracy_are_shown_for_every_run(results):
 
 
 def test_full_and_quick_studies_were_fast_enough(results):
+    """On two cores: under 2 minutes for the quick study, under 20 for the full one."""
     for row in results:
-        assert row["seconds"] < 20 * 60, row["name"]
+        minutes = 2 if row["name"].endswith("quick") else 20
+        assert row["processor_seconds"] / 2 < minutes * 60, row["name"]
