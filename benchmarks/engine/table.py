@@ -22,6 +22,8 @@ Times are medians; ratios hold across machines better than seconds do. The objec
 `mean CE + alpha/2 ||W||^2` with a free intercept, evaluated in float64 the same way for everyone; *gap* is
 its relative distance from the best value known. *Extra memory* is what the process grew by while fitting.
 """
+PREDICT = """*predict* is the whole of `LabelTransfer.predict` with `alignment="none"`, `unknown="none"` and
+`n_neighbors=0`: checks, gene names, orthologs and five models. Alignment and neighbours come on top."""
 
 
 def write() -> None:
@@ -86,7 +88,7 @@ def _predict(results: dict[str, Any]) -> str:
             rate = "not run" if "error" in r else f"{r['cells'] / r['seconds'] / 1e3:,.0f}"
             memory = "" if "error" in r else f"{r['extra_mb']:.0f} MB"
             rows.append([setting, kind, rate, memory])
-    return "## From raw counts to labels\n\n" + _rows(
+    return f"## From raw counts to labels\n\n{PREDICT}\n\n" + _rows(
         ["setting", "way", "thousand cells a second", "extra memory"], rows
     )
 

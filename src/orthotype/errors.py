@@ -8,7 +8,8 @@
         |   |-- GeneError                     gene names, species and ortholog tables
         |   `-- ModelFileError                a model file that is damaged, foreign or too new
         |-- OutputError (also OSError)        a place that cannot be written, or must not be overwritten
-        `-- DownloadError (also OSError)      a file that could not be fetched or fails its checksum
+        |-- DownloadError (also OSError)      a file that could not be fetched or fails its checksum
+        `-- ClusterError (also OSError)       a cluster that goes away, or loses its workers
     UserWarning
     `-- OrthotypeWarning
         `-- ConvergenceWarning                a fit that stopped before its tolerance
@@ -23,6 +24,8 @@ before one error names them all::
     problems.raise_if_any()
 """
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -80,6 +83,10 @@ class OutputError(OrthotypeError, OSError):
 
 class DownloadError(OrthotypeError, OSError):
     """A file could not be fetched, or is not the file it should be."""
+
+
+class ClusterError(OrthotypeError, OSError):
+    """A cluster went away, or cannot do the work; the same command goes on or starts again."""
 
 
 class OrthotypeWarning(UserWarning):
@@ -150,3 +157,15 @@ def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = get_close_matches(name.lower(), list(by_lower), n=most, cutoff=0.5)
     return [by_lower[match] for match in matches]
+
+
+def warn(message: str, category: type[Warning] = OrthotypeWarning) -> None:
+    """Warn the user, at the line of theirs that called orthotype, however deep within the reason lies."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _within(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _within(module: str) -> bool:
+    return module == "contextlib" or module.partition(".")[0] == __name__.partition(".")[0]

@@ -149,12 +149,13 @@ def test_the_similarity_of_cells_is_judged_on_the_genes_that_they_have(
     table = open_cells(small_human, subject="cells", species="human")
     rows = next(iter(state.space.align(table.genes, species="human").blocks(table.rows)))[1].toarray()
     codes = np.arange(len(rows)) % len(state.classes)
-    found = view_cells(
-        sp.csr_array(np.where(present, rows, 0)), codes, profiles=without_missing(state, present).profiles
-    ).likeness
+    profiles = without_missing(state, present).profiles
+    found = view_cells(sp.csr_array(np.where(present, rows, 0)), codes, profiles=profiles).likeness
     own = rows[:, present] - state.profiles.centre[present]
-    theirs = (state.profiles.mean[codes] - state.profiles.centre)[:, present]
-    cosine = (own * theirs).sum(axis=1) / np.linalg.norm(own, axis=1) / np.linalg.norm(theirs, axis=1)
+    theirs = (state.profiles.mean - state.profiles.centre)[:, present]
+    noise = state.profiles.variance[:, present].sum(axis=1) / state.profiles.n_cells
+    squares = np.maximum((theirs**2).sum(axis=1) - noise, 0.1 * (theirs**2).sum(axis=1))
+    cosine = (own * theirs[codes]).sum(axis=1) / np.linalg.norm(own, axis=1) / np.sqrt(squares[codes])
     np.testing.assert_allclose(found, cosine, atol=1e-4)
 
 

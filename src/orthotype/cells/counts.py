@@ -5,7 +5,8 @@ counts. A matrix with far fewer genes than another usable one is passed over, be
 alignment of species cannot be won back. What cannot be used, such as scaled values, is refused.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,10 +15,12 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.memory import Memory
 from orthotype.cells.rows import MatrixRows, Scale, row_block, row_readable
 from orthotype.cells.scales import judge_scale
-from orthotype.cells.scan import scan_values
-from orthotype.errors import Problems, listed, nearest
+from orthotype.cells.scan import REMEDY, scan_values
+from orthotype.cells.survey import MatrixError, Survey, SurveyedRows
+from orthotype.errors import Problem, Problems, listed, nearest
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -74,31 +77,56 @@ class Counts:
     ----------
     where
         ``"X"``, ``"raw"`` or ``"layers/NAME"``.
-    scale
-        ``"counts"``, ``"log1p"`` or ``"linear"``.
+    judged
+        ``"counts"``, ``"log1p"`` or ``"linear"``, as a sample of the cells was judged.
     base
         Base of the logarithm; None for the natural one, and on other scales.
-    matrix
-        Cells by genes, as stored, without a copy.
     var_names
         Names of its genes; raw may have more genes than X.
-    evidence
+    remarks
         Why this matrix and this scale, for people.
-    empty_cells
-        Positions of the cells in which nothing was counted.
+    cells
+        The cells in blocks of linear values.
     """
 
     where: str
-    scale: Scale
+    judged: Scale
     base: float | None
-    matrix: Any
     var_names: pd.Index
-    evidence: str
-    empty_cells: NDArray[np.intp]
+    remarks: tuple[str, ...]
+    cells: SurveyedRows
 
-    def rows(self) -> MatrixRows:
+    def rows(self) -> SurveyedRows:
         """Return the cells in blocks of linear values."""
-        return MatrixRows(self.matrix, scale=self.scale, base=self.base)
+        return self.cells
+
+    @property
+    def matrix(self) -> Any:
+        """Cells by genes, as stored, without a copy."""
+        return self.cells.matrix
+
+    @property
+    def _n_fractional(self) -> int:
+        """Number of cells with fractions among those that were looked at."""
+        found = self.cells.found
+        return 0 if found is None or self.judged != "counts" else int(found.scan.fractional.sum())
+
+    @property
+    def scale(self) -> Scale:
+        """``"counts"``, ``"log1p"`` or ``"linear"``, by all cells that were looked at."""
+        return "linear" if self._n_fractional else self.judged
+
+    @property
+    def evidence(self) -> str:
+        """Why this matrix and this scale, for people."""
+        more = (f"{self._n_fractional:,} cells hold fractions too",) if self._n_fractional else ()
+        return "; ".join([*self.remarks, *more])
+
+    @property
+    def empty_cells(self) -> NDArray[np.intp]:
+        """Positions of the cells in which nothing was counted, of those that were looked at."""
+        found = self.cells.found
+        return np.empty(0, dtype=np.intp) if found is None else np.flatnonzero(found.scan.empty)
 
 
 def describe_matrices(adata: "AnnData") -> list[MatrixFacts]:
@@ -112,7 +140,9 @@ def describe_matrices(adata: "AnnData") -> list[MatrixFacts]:
     return [_facts(adata, where, matrix) for where, matrix in _matrices(adata)]
 
 
-def find_counts(adata: "AnnData", *, layer: str | None = None, subject: str = "the data") -> Counts:
+def find_counts(
+    adata: "AnnData", *, layer: str | None = None, subject: str = "the data", look_first: bool = True
+) -> Counts:
     """Return the matrix that comes closest to counts, after looking at every stored value of it.
 
     Parameters
@@ -123,6 +153,8 @@ def find_counts(adata: "AnnData", *, layer: str | None = None, subject: str = "t
         The matrix to use: ``"X"``, ``"raw"`` or the name of a layer. None looks for the best.
     subject
         What the data is called in messages.
+    look_first
+        False for a matrix that is chosen by a sample, and looked at while its rows are first handed over.
 
     Returns
     -------
@@ -152,36 +184,72 @@ def find_counts(adata: "AnnData", *, layer: str | None = None, subject: str = "t
     elif not matrices:
         problems.add("X, raw and layers are all empty", expected="a matrix of counts")
     problems.raise_if_any()
-    return _best(adata, matrices, problems)
+    return _best(adata, matrices, problems, look_first=look_first)
 
 
-def _best(adata: "AnnData", matrices: dict[str, Any], problems: Problems) -> Counts:
+def _best(adata: "AnnData", matrices: dict[str, Any], problems: Problems, *, look_first: bool) -> Counts:
     """Return the best of some matrices, or raise what is wrong with all of them."""
     described = [_facts(adata, where, matrix) for where, matrix in matrices.items()]
     remarks = [f"{facts.where} cannot be used: {facts.evidence}" for facts in described if not facts.usable]
     for facts in _ranked(described):
         matrix = row_readable(matrices[facts.where])
-        scan = scan_values(matrix)
-        found = scan.problems(facts.where, scale=facts.scale, names=adata.obs_names)
-        if not found:
-            break
-        problems.extend(found)
-        if facts.usable:
-            remarks.append(f"{facts.where} was passed over: {found[0].found}")
-    else:
-        problems.raise_if_any()
-    scale = "counts" if facts.scale == "binary" else facts.scale
-    if scale == "counts" and scan.fractional.any():
-        scale = "linear"
-        remarks.append(f"{int(scan.fractional.sum()):,} cells hold fractions too")
-    return Counts(
-        where=facts.where,
-        scale=cast("Scale", scale),
-        base=facts.base,
-        matrix=matrix,
-        var_names=(adata.raw if facts.where == "raw" else adata).var_names,
-        evidence="; ".join([facts.evidence, *remarks]),
-        empty_cells=np.flatnonzero(scan.empty),
+        if not facts.usable:
+            problems.extend(_refusal(matrix, facts, adata.obs_names))
+            continue
+        scale = cast("Scale", "counts" if facts.scale == "binary" else facts.scale)
+        judge = _Judge(facts, adata.obs_names, problems.subject, empty_too=not look_first)
+        rows = SurveyedRows(
+            matrix, MatrixRows(matrix, scale=scale, base=facts.base), judge, memory=memory_of(adata)
+        )
+        try:
+            if look_first:
+                rows.survey()
+        except MatrixError as error:
+            problems.extend(error.problems)
+            remarks.append(f"{facts.where} was passed over: {error.problems[0].found}")
+            continue
+        names = (adata.raw if facts.where == "raw" else adata).var_names
+        return Counts(facts.where, scale, facts.base, names, (facts.evidence, *remarks), rows)
+    problems.raise_if_any()
+    raise MatrixError(f"{problems.subject}: no usable matrix")
+
+
+def _refusal(matrix: Any, facts: MatrixFacts, names: Sequence[str]) -> list[Problem]:
+    """Say what is wrong with a matrix that a sample speaks against."""
+    found = scan_values(matrix).problems(facts.where, scale=facts.scale, names=names)
+    return found or [Problem(f"{facts.where}: {facts.evidence}", "counts", REMEDY)]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Raise what all cells together show to be wrong with a matrix."""
+
+    facts: MatrixFacts
+    names: Sequence[str]
+    subject: str
+    empty_too: bool
+
+    def __call__(self, survey: Survey) -> None:
+        problems = Problems(self.subject)
+        problems.extend(survey.scan.problems(self.facts.where, scale=self.facts.scale, names=self.names))
+        if self.empty_too and survey.scan.empty.any():
+            problems.extend([empty_problem(np.flatnonzero(survey.scan.empty), self.names)])
+        problems.raise_if_any(MatrixError)
+
+
+def memory_of(adata: "AnnData") -> Memory:
+    """Return the budget of cells on disk; what is made of cells in memory stays in memory."""
+    found = getattr(adata, "memory", None)
+    return found if isinstance(found, Memory) else Memory(most=sys.maxsize)
+
+
+def empty_problem(places: NDArray[np.intp], names: Sequence[str] | NDArray[np.object_]) -> Problem:
+    """Return the problem of cells without any counts."""
+    examples = listed([names[i] for i in places])
+    return Problem(
+        f"{len(places):,} of {len(names):,} cells have no counts at all ({examples})",
+        "cells with at least one count",
+        "remove them, for example with scanpy.pp.filter_cells(adata, min_counts=1)",
     )
 
 

@@ -32,7 +32,7 @@ def read_hdf5(path: Path) -> "AnnData":
 
     from orthotype.cells import tenx
 
-    with _clear_errors(path, "an .h5ad or a 10x .h5 file"), h5py.File(path, "r") as file:
+    with clear_errors(path, "an .h5ad or a 10x .h5 file"), h5py.File(path, "r") as file:
         if tenx.is_hdf5(file):
             return tenx.read_hdf5(file, path)
         if "obs" not in file or "var" not in file:
@@ -56,7 +56,7 @@ def read_h5ad(path: Path, *, as_sparse: list[str]) -> "AnnData":
     """Return the AnnData of an .h5ad file; the dense matrices named are made sparse while reading."""
     import anndata
 
-    with _clear_errors(path, "a file written by anndata"), quiet():
+    with clear_errors(path, "a file written by anndata"), quiet():
         adata = anndata.read_h5ad(path, as_sparse=as_sparse)
     return with_rows(adata)
 
@@ -71,7 +71,7 @@ def read_zarr(path: Path) -> "AnnData":
     """
     import anndata
 
-    with _clear_errors(path, "a zarr store written by anndata"), quiet():
+    with clear_errors(path, "a zarr store written by anndata"), quiet():
         adata = anndata.read_zarr(path)
     return with_rows(adata)
 
@@ -93,7 +93,7 @@ def with_rows(adata: "AnnData") -> "AnnData":
 
 
 @contextmanager
-def _clear_errors(path: Path, expected: str) -> Iterator[None]:
+def clear_errors(path: Path, expected: str) -> Iterator[None]:
     """Turn what the libraries raise on damaged files into one message."""
     try:
         yield

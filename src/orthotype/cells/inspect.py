@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orthotype.cells.backed import as_cells
 from orthotype.cells.columns import Candidate, batch_columns, check_labels, label_columns, ontology_column
 from orthotype.cells.counts import MatrixFacts, describe_matrices
-from orthotype.cells.read import read
 from orthotype.cells.table import open_cells
 from orthotype.errors import GeneError, InputError, Problems
 from orthotype.genes.coverage import Coverage
@@ -126,7 +126,8 @@ def inspect(data: "AnnData | str | Path", *, species: str | None = None) -> Insp
     Parameters
     ----------
     data
-        Cells, or a file of any kind that :func:`orthotype.cells.read.read` knows.
+        Cells, or a file of any kind that :func:`orthotype.cells.read.read` knows. The matrix of an .h5ad file
+        or a zarr store is looked at in blocks.
     species
         Read the gene names as this species; by default the names tell.
 
@@ -135,7 +136,7 @@ def inspect(data: "AnnData | str | Path", *, species: str | None = None) -> Insp
     InputError
         If the file cannot be read at all. What is wrong inside is part of the answer.
     """
-    adata: Any = read(data) if isinstance(data, str | Path) else data
+    adata: Any = as_cells(data)
     subject = Path(data).name if isinstance(data, str | Path) else "AnnData"
     genes, used, totals, problems = _open(adata, subject, species)
     labels = label_columns(adata)
@@ -164,7 +165,7 @@ def _open(
 ) -> tuple[GeneIdentity, dict[str, Any] | None, NDArray[np.float64] | None, list[str]]:
     """Open the cells as training and annotation would; what stops them becomes text."""
     try:
-        table = open_cells(adata, subject=subject, species=species)
+        table = open_cells(adata, subject=subject, species=species, look_first=True)
     except InputError as error:
         problems = [str(problem) for problem in error.problems] or [str(error)]
         return identify(adata.var_names.astype(str).tolist(), species=species), None, None, problems

@@ -17,6 +17,8 @@ from typing import Any, Final, Literal, Protocol, get_args
 import numpy as np
 import scipy.sparse as sp
 
+from orthotype.cells.sparse import canonical, csr_of
+from orthotype.cells.store import StoredColumns, StoredMatrix
 from orthotype.errors import InputError, listed
 
 Scale = Literal["counts", "log1p", "linear"]
@@ -66,7 +68,7 @@ class MatrixRows:
         if base is not None and not (np.isfinite(base) and base > 1):
             raise InputError(f"{base} cannot be the base of a logarithm of counts; expected a number above 1")
         self._matrix = row_readable(X)
-        self._scale = scale
+        self._scale, self._base = scale, base
         self._log_base = 1.0 if base is None else float(np.log(base))
 
     @property
@@ -74,6 +76,11 @@ class MatrixRows:
         """Numbers of cells and genes."""
         n_cells, n_genes = self._matrix.shape
         return int(n_cells), int(n_genes)
+
+    @property
+    def how(self) -> tuple[Scale, float | None]:
+        """What the stored values are: the scale, and the base of the logarithm."""
+        return self._scale, self._base
 
     def blocks(self, size: int) -> Iterator[tuple[slice, sp.csr_array]]:
         """Yield consecutive blocks of at most ``size`` cells with the slice of rows that each covers.
@@ -84,11 +91,15 @@ class MatrixRows:
             If ``size`` is not a positive number.
         """
         for rows, block in stored_blocks(self._matrix, size):
-            values = block.data
-            if self._scale == "log1p":
-                values = np.expm1(values.astype(np.float64) * self._log_base)
-            data = values.astype(np.float32, copy=False)
-            yield rows, _csr(data, block.indices, block.indptr, shape=block.shape)
+            yield rows, self.linear(block)
+
+    def linear(self, block: sp.csr_array) -> sp.csr_array:
+        """Return stored values as linear ones, float32."""
+        values = block.data
+        if self._scale == "log1p":
+            values = np.expm1(values.astype(np.float64) * self._log_base)
+        data = values.astype(np.float32, copy=False)
+        return csr_of(data, block.indices, block.indptr, shape=block.shape)
 
 
 def row_readable(X: Any) -> Any:
@@ -99,6 +110,8 @@ def row_readable(X: Any) -> Any:
     InputError
         If it is not a two-dimensional matrix that orthotype can slice.
     """
+    if isinstance(X, StoredMatrix | StoredColumns):
+        return X if isinstance(X, StoredMatrix) else X.rows()
     kind = type(X)
     is_sparse: bool = sp.issparse(X)
     if not (is_sparse or isinstance(X, np.ndarray) or kind.__module__.partition(".")[0] in BACKED_BY):
@@ -112,8 +125,17 @@ def row_readable(X: Any) -> Any:
     return X.to_memory().tocsr() if getattr(X, "format", None) == "csc" else X
 
 
-def stored_blocks(matrix: Any, size: int) -> Iterator[tuple[slice, sp.csr_array]]:
+def stored_blocks(matrix: Any, size: int, *, start: int = 0) -> Iterator[tuple[slice, sp.csr_array]]:
     """Yield blocks of rows as canonical CSR with the values as they are stored, whatever their scale.
+
+    Parameters
+    ----------
+    matrix
+        Cells by genes, in any form that :class:`MatrixRows` takes.
+    size
+        Most rows of a block.
+    start
+        The first row that is wanted.
 
     Raises
     ------
@@ -123,9 +145,12 @@ def stored_blocks(matrix: Any, size: int) -> Iterator[tuple[slice, sp.csr_array]
     if size < 1:
         raise InputError(f"a block of {size} cells was asked for; expected at least 1")
     matrix = row_readable(matrix)
+    if isinstance(matrix, StoredMatrix):
+        yield from matrix.blocks(size, start=start)
+        return
     n_cells = int(matrix.shape[0])
-    for start in range(0, n_cells, size):
-        rows = slice(start, min(start + size, n_cells))
+    for first in range(start, n_cells, size):
+        rows = slice(first, min(first + size, n_cells))
         yield rows, row_block(matrix, rows)
 
 
@@ -139,26 +164,14 @@ def row_block(matrix: Any, rows: slice) -> sp.csr_array:
     rows
         First and one past the last row, both within the matrix.
     """
+    if isinstance(matrix, StoredMatrix):
+        return matrix.block(rows)
     if not isinstance(matrix, sp.csr_array | sp.csr_matrix):
-        return _canonical(sp.csr_array(matrix[rows]))
+        return canonical(sp.csr_array(matrix[rows]))
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     indptr = matrix.indptr[rows.start : rows.stop + 1] - first
     shape = (rows.stop - rows.start, matrix.shape[1])
-    block = _csr(matrix.data[first:last], matrix.indices[first:last], indptr, shape=shape)
+    block = csr_of(matrix.data[first:last], matrix.indices[first:last], indptr, shape=shape)
     if matrix.has_canonical_format:
         block.has_canonical_format = True
-    return _canonical(block)
-
-
-def _csr(data: Any, indices: Any, indptr: Any, *, shape: tuple[int, int]) -> sp.csr_array:
-    """Return a matrix that shares the arrays; scipy's constructor would copy parts of large ones."""
-    block = sp.csr_array(shape, dtype=data.dtype)
-    block.data, block.indices, block.indptr = data, indices, indptr
-    return block
-
-
-def _canonical(block: sp.csr_array) -> sp.csr_array:
-    if not block.has_canonical_format:
-        block = block.copy()
-        block.sum_duplicates()
-    return block
+    return canonical(block)

@@ -108,19 +108,81 @@ def scan_values(matrix: Any) -> Scan:
     matrix
         Cells by genes, in any form that :class:`orthotype.cells.rows.MatrixRows` takes.
     """
-    n_cells = int(matrix.shape[0])
-    masks = {name: np.zeros(n_cells, dtype=bool) for name in MASKS}
-    lowest = 0.0
-    samples: list[sp.csr_array] = []
+    looked = Look(int(matrix.shape[0]))
     for rows, block in stored_blocks(matrix, SCAN_SIZE):
-        for name, mask in _block_masks(block).items():
-            masks[name][rows] = mask
-        if masks["negative"][rows].any():
-            lowest = min(lowest, float(np.nanmin(block.data)))
-        if len(samples) < SAMPLE_BLOCKS and masks["fractional"][rows].any():
-            samples.append(block[np.flatnonzero(masks["fractional"][rows])[:SAMPLE_CELLS]])
-    fractions = judge_scale(sp.vstack(samples, format="csr")) if samples else None
-    return Scan(lowest=lowest, fractions=fractions, **masks)
+        looked.at(rows, block)
+    return looked.scan()
+
+
+class Look:
+    """A look at all cells, block after block in order; what it finds does not depend on their size.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    first
+        Number of the first of them.
+
+    Attributes
+    ----------
+    flags
+        One bit a cell for each mask of :class:`Scan`, (n_cells,).
+    lowest
+        The lowest value so far.
+    samples
+        A few cells with fractions, from each of the first stretches of cells that have any.
+    """
+
+    def __init__(self, n_cells: int, *, first: int = 0) -> None:
+        self.first = first
+        self.flags = np.zeros(n_cells, dtype=np.uint8)
+        self.lowest = 0.0
+        self.samples: dict[int, list[sp.csr_array]] = {}
+
+    def at(self, rows: slice, block: sp.csr_array) -> None:
+        """Look at some more cells, with the values as they are stored."""
+        masks = _block_masks(block)
+        for bit, name in enumerate(MASKS):
+            self.flags[rows.start - self.first : rows.stop - self.first] |= (
+                masks[name].astype(np.uint8) << bit
+            )
+        if masks["negative"].any():
+            self.lowest = min(self.lowest, float(np.nanmin(block.data)))
+        if masks["fractional"].any():
+            self._sample(np.flatnonzero(masks["fractional"]), rows.start, block)
+
+    def _sample(self, places: NDArray[np.intp], first: int, block: sp.csr_array) -> None:
+        """Keep the first cells with fractions of each stretch of cells, for the first few stretches."""
+        stretches = (places + first) // SCAN_SIZE
+        for stretch in np.unique(stretches).tolist():
+            if stretch not in self.samples and len(self.samples) == SAMPLE_BLOCKS:
+                return
+            self._keep(stretch, block[places[stretches == stretch][:SAMPLE_CELLS]])
+
+    def _keep(self, stretch: int, rows: sp.csr_array) -> None:
+        kept = self.samples.setdefault(stretch, [])
+        free = SAMPLE_CELLS - sum(part.shape[0] for part in kept)
+        if free > 0:
+            kept.append(rows[:free])
+
+    def join(self, other: "Look") -> None:
+        """Take over what another look found in the cells that follow."""
+        start = other.first - self.first
+        self.flags[start : start + len(other.flags)] = other.flags
+        self.lowest = min(self.lowest, other.lowest)
+        for stretch, parts in other.samples.items():
+            if stretch in self.samples or len(self.samples) < SAMPLE_BLOCKS:
+                self._keep(stretch, sp.csr_array(sp.vstack(parts, format="csr")))
+
+    def scan(self) -> Scan:
+        """Return what all cells hold."""
+        parts = [part for stretch in self.samples.values() for part in stretch]
+        return Scan(
+            lowest=self.lowest,
+            fractions=judge_scale(sp.vstack(parts, format="csr")) if parts else None,
+            **{name: (self.flags >> bit & 1).astype(bool) for bit, name in enumerate(MASKS)},
+        )
 
 
 def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:

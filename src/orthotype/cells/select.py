@@ -5,8 +5,9 @@ Conventions
 linear : expression with each cell scaled to a total of 10,000.
 log : ``log(1 + linear)``. Ranking by variance / mean is done on this scale, whatever the model sees.
 encoded : what the model sees, such as log-normalised or binarised values.
-F : number of features. All sums are float64 and are added cell after cell in the order of the rows, so that
-    the result does not depend on the size of the blocks, to the last bit.
+F : number of features. All sums are float64 and are added cell after cell within pieces, then piece after
+    piece (:mod:`orthotype.cells.pieces`), so that the result does not depend on the size of the blocks, to
+    the last bit.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +18,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.encode import normalised
+from orthotype.cells.pieces import cut, is_edge
 from orthotype.errors import InputError, listed
 
 MomentScale = Literal["linear", "log", "encoded"]
+SCALES: Final[tuple[MomentScale, ...]] = get_args(MomentScale)
 
 
 class GeneMoments:
@@ -36,16 +39,27 @@ class GeneMoments:
         Cells seen so far.
     n_nonzero : NDArray
         (F,), cells in which the gene was seen.
-    sums, squares : dict of NDArray
-        For ``"linear"``, ``"log"`` and ``"encoded"``: (F,), sum of the values and of their squares.
     """
 
     def __init__(self, n_features: int) -> None:
-        scales: tuple[MomentScale, ...] = get_args(MomentScale)
         self.n_cells = 0
         self.n_nonzero = np.zeros(n_features, dtype=np.int64)
-        self.sums = {scale: np.zeros(n_features) for scale in scales}
-        self.squares = {scale: np.zeros(n_features) for scale in scales}
+        # sums and squares of each scale: of the pieces that are complete, and of the one that is not
+        self._complete = np.zeros((2, len(SCALES), n_features))
+        self._open = np.zeros_like(self._complete)
+
+    @property
+    def sums(self) -> dict[MomentScale, NDArray[np.float64]]:
+        """Sum of the values of each feature, by scale."""
+        return dict(zip(SCALES, self._totals()[0], strict=True))
+
+    @property
+    def squares(self) -> dict[MomentScale, NDArray[np.float64]]:
+        """Sum of the squared values of each feature, by scale."""
+        return dict(zip(SCALES, self._totals()[1], strict=True))
+
+    def _totals(self) -> NDArray[np.float64]:
+        return np.asarray(self._complete + self._open)
 
     def update(self, block: sp.csr_array, totals: NDArray[np.float64], encoded: sp.csr_array) -> None:
         """Add a block of cells.
@@ -67,19 +81,31 @@ class GeneMoments:
         n_features = self.n_nonzero.size
         if block.shape[1] != n_features or encoded.shape != block.shape:
             raise InputError(f"blocks of {block.shape} and {encoded.shape} do not fit {n_features} features")
+        for rows, part in cut(self.n_cells, block):
+            whole = part is block
+            self._add_cells(part, totals[rows], encoded if whole else encoded[rows])
+
+    def _add_cells(self, block: sp.csr_array, totals: NDArray[np.float64], encoded: sp.csr_array) -> None:
+        """Add cells that are in one piece."""
         self.n_cells += int(block.shape[0])
         np.add.at(self.n_nonzero, block.indices, (block.data > 0).astype(np.int64))
         linear = normalised(block, totals)
         self._add("linear", block.indices, linear)
         self._add("log", block.indices, np.log1p(linear))
         self._add("encoded", encoded.indices, encoded.data.astype(np.float64))
+        if is_edge(self.n_cells):
+            self._complete += self._open
+            self._open[:] = 0.0
 
     def _add(self, scale: MomentScale, columns: NDArray[np.integer], values: NDArray[np.float64]) -> None:
-        np.add.at(self.sums[scale], columns, values)
-        np.add.at(self.squares[scale], columns, values**2)
+        number = SCALES.index(scale)
+        np.add.at(self._open[0, number], columns, values)
+        np.add.at(self._open[1, number], columns, values**2)
 
     def merge(self, other: Self) -> "GeneMoments":
         """Return the moments of both sets of cells together; neither is changed.
+
+        Pieces that are merged in their order, one by one, give what all cells give that are added in order.
 
         Raises
         ------
@@ -92,9 +118,7 @@ class GeneMoments:
         both = GeneMoments(n_features)
         both.n_cells = self.n_cells + other.n_cells
         both.n_nonzero = self.n_nonzero + other.n_nonzero
-        for scale in both.sums:
-            both.sums[scale] = self.sums[scale] + other.sums[scale]
-            both.squares[scale] = self.squares[scale] + other.squares[scale]
+        both._complete = self._totals() + other._totals()
         return both
 
     def mean(self, scale: MomentScale) -> NDArray[np.float64]:

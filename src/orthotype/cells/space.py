@@ -14,14 +14,19 @@ share of the features that the target has.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
+from orthotype.cells.handout import hand_out
 from orthotype.cells.rows import Rows
 from orthotype.cells.select import GeneMoments, select_genes
+from orthotype.cells.sparse import csr_of
+from orthotype.cells.survey import SurveyedRows, Surveyor
 from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.errors import GeneError
 from orthotype.genes.identify import GeneIdentity
@@ -55,11 +60,25 @@ class Alignment:
     def encode(self, block: sp.csr_array) -> sp.csr_array:
         """Return the encoded rows of one block of counts, shape (n, n_selected), float32."""
         totals = np.asarray(block @ self.library, dtype=np.float64)
-        aligned = sp.csr_array(block @ self.projection)
-        aligned.sort_indices()
-        return self.encoder.encode(aligned, totals / self.share)
+        return self.encoder.encode(self.align(block), totals / self.share)
 
-    @property
+    def align(self, block: sp.csr_array) -> sp.csr_array:
+        """Return the counts of the selected features, the block times the projection, in canonical form.
+
+        Most values are of genes that are not selected: they are passed over without a multiplication, and
+        what is left is brought into order by being transposed twice.
+        """
+        columns = self.gene_to_column
+        kept = np.flatnonzero((columns >= 0).take(block.indices))
+        indptr = np.searchsorted(kept, block.indptr).astype(np.int32)
+        places = columns.take(block.indices.take(kept))
+        shape = (block.shape[0], self.projection.shape[1])
+        aligned = csr_of(block.data.take(kept), places, indptr, shape=shape).tocsc().tocsr()
+        aligned.has_sorted_indices = True
+        aligned.sum_duplicates()
+        return aligned
+
+    @cached_property
     def gene_to_column(self) -> NDArray[np.int32]:
         """Selected feature that each gene counts for, or -1, shape (n_genes,)."""
         places = np.full(self.projection.shape[0], -1, dtype=np.int32)
@@ -72,8 +91,55 @@ class Alignment:
         return replace(self, projection=sp.csr_array(self.projection[:, columns]))
 
     def blocks(self, rows: Rows, *, size: int = BLOCK_SIZE) -> Iterator[tuple[slice, sp.csr_array]]:
-        """Encode all rows, a block at a time."""
+        """Yield all rows encoded, a block at a time; the rows of a cell table are encoded once and kept."""
+        if isinstance(rows, SurveyedRows):
+            yield from self.cells(rows, size=size).blocks(size)
+            return
         for where, block in rows.blocks(size):
+            yield where, self.encode(block)
+
+    @cached_property
+    def key(self) -> str:
+        """A name that alike alignments share."""
+        p = self.projection
+        arrays = (p.data, p.indices, p.indptr, self.library, np.array(self.share))
+        return key_of(*arrays, self.encoder.to_dict())
+
+    def cells(self, rows: SurveyedRows, *, size: int = BLOCK_SIZE) -> EncodedCells:
+        """Return all rows encoded; the pass over the cells is made once, and the last result is kept.
+
+        Raises
+        ------
+        OutputError
+            If they do not fit into memory, and the disk is full.
+        """
+        if rows.encoded is None or rows.encoded[0] != self.key:
+            rows.encoded = None
+            rows.encoded = self.key, self._kept(rows, size)
+        return rows.encoded[1]
+
+    def _kept(self, rows: SurveyedRows, size: int) -> EncodedCells:
+        """Make the pass over the cells, or what an interrupted run has left of it."""
+        key = key_of(self.key, dict(rows.memory.key), rows.found is None)
+        keeper = Keeper((rows.shape[0], self.projection.shape[1]), memory=rows.memory, key=key)
+        surveyor = None
+        if rows.found is None:
+            surveyor = Surveyor.from_state(rows.shape, keeper.state) if keeper.done else Surveyor(rows.shape)
+        for where, block in self._encoded(rows, size, keeper.done, surveyor):
+            keeper.add(where, block)
+            if keeper.due:
+                keeper.note(None if surveyor is None else surveyor.state())
+        keeper.note(None if surveyor is None else surveyor.state())
+        return keeper.cells()
+
+    def _encoded(
+        self, rows: SurveyedRows, size: int, start: int, surveyor: Surveyor | None
+    ) -> Iterator[tuple[slice, sp.csr_array]]:
+        """Yield encoded cells from ``start`` on, made here or by the workers of a cluster."""
+        if rows.memory.workers is not None:
+            yield from hand_out(rows, Encoding(self), size=size, start=start, surveyor=surveyor)
+            return
+        for where, block in rows.blocks(size, start=start, surveyor=surveyor):
             yield where, self.encode(block)
 
 
@@ -228,9 +294,38 @@ def keep_features(orthologs: OrthologMap, kept: NDArray[np.bool_]) -> OrthologMa
 
 def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int) -> GeneMoments:
     """Return the moments of every feature over all cells, in one pass over the blocks."""
+    measuring = Measuring(projection, encoder)
+    if not isinstance(rows, SurveyedRows) or rows.memory.workers is None:
+        return measuring(block for _, block in rows.blocks(block_size))
     moments = GeneMoments(projection.shape[1])
-    for _, block in rows.blocks(block_size):
-        aligned = sp.csr_array(block @ projection)
-        totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
-        moments.update(aligned, totals=totals, encoded=encoder.encode(aligned, totals))
+    for _, part in hand_out(rows, measuring, size=block_size):
+        moments = moments.merge(part)
     return moments
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """The moments of the features of some cells."""
+
+    projection: sp.csr_array
+    encoder: Encoder
+
+    def __call__(self, blocks: Iterator[sp.csr_array]) -> GeneMoments:
+        """Return the moments over blocks of linear values."""
+        moments = GeneMoments(self.projection.shape[1])
+        for block in blocks:
+            aligned = sp.csr_array(block @ self.projection)
+            totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
+            moments.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
+        return moments
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Some cells encoded for a model."""
+
+    alignment: Alignment
+
+    def __call__(self, blocks: Iterator[sp.csr_array]) -> sp.csr_array:
+        """Return the encoded rows of blocks of linear values."""
+        return sp.csr_array(sp.vstack([self.alignment.encode(block) for block in blocks], format="csr"))

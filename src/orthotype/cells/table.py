@@ -1,16 +1,17 @@
 """Cells ready for work: linear values by rows, genes identified, species known, problems raised at once."""
 
-import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orthotype.cells.counts import Counts, find_counts
-from orthotype.cells.rows import Rows
-from orthotype.errors import GeneError, InputError, OrthotypeWarning, Problems, listed, nearest
+from orthotype.cells.backed import StoredCells, on_disk
+from orthotype.cells.counts import Counts, empty_problem, find_counts
+from orthotype.cells.survey import SurveyedRows
+from orthotype.errors import GeneError, InputError, Problems, listed, nearest, warn
 from orthotype.genes.identify import GeneIdentity, identify
 from orthotype.genes.species import resolve_species
 
@@ -31,28 +32,35 @@ class CellTable:
     names
         Names of the cells, shape (n_cells,).
     rows
-        Blocks of linear, non-negative values, cells x genes.
+        Blocks of linear, non-negative values, cells x genes; looked at while they are first handed over.
     genes
         What the columns are.
     species
         Canonical name of the species.
     counts
         Where the values were found and on which scale.
-    totals
-        Sum of each gene over all cells, shape (n_genes,).
     """
 
     names: NDArray[np.object_]
-    rows: Rows
+    rows: SurveyedRows
     genes: GeneIdentity
     species: str
     counts: Counts
-    totals: NDArray[np.float64]
 
     @property
     def n_cells(self) -> int:
         """Number of cells."""
         return int(self.rows.shape[0])
+
+    @cached_property
+    def by_name(self) -> NDArray[np.intp]:
+        """Positions of the cells in the order of their names."""
+        return np.argsort(self.names.astype(str), kind="stable")
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """Sum of each gene over all cells, shape (n_genes,)."""
+        return self.rows.survey().totals
 
 
 def check_column(adata: "AnnData", name: str, *, problems: Problems) -> None:
@@ -77,12 +85,13 @@ def labelled_mask(names: NDArray[np.object_] | None, *, n_cells: int) -> NDArray
 
 
 def open_cells(
-    adata: "AnnData",
+    adata: "AnnData | StoredCells",
     *,
     subject: str,
     species: str | None = None,
     layer: str | None = None,
     problems: Problems | None = None,
+    look_first: bool | None = None,
 ) -> CellTable:
     """Find counts, genes and species of a data set, or say everything that is wrong with it.
 
@@ -98,6 +107,10 @@ def open_cells(
         Where the counts are: ``"X"``, ``"raw"`` or the name of a layer; None to find them.
     problems
         Problems found already, to be raised with those found here.
+    look_first
+        Whether every value is looked at now. None: now if the cells are in memory; if they are on disk, while
+        they are first worked on, and what is wrong with the values is raised at the end of that pass as
+        :class:`orthotype.cells.survey.MatrixError`; then open them again with ``look_first=True``.
 
     Raises
     ------
@@ -105,32 +118,28 @@ def open_cells(
         With every problem: no usable matrix, cells without counts, species unknown or contradicted, names
         that are no genes of the species.
     """
+    cells: Any = on_disk(adata)
+    if look_first is None:
+        look_first = not isinstance(cells, StoredCells)
     problems = Problems(subject) if problems is None else problems
     counts: Counts | None = None
     try:
-        counts = find_counts(adata, layer=layer, subject=subject)
+        counts = find_counts(cells, layer=layer, subject=subject, look_first=look_first)
     except InputError as error:
         problems.extend(error.problems)
-    names = adata.var_names if counts is None else counts.var_names
+    names = cells.var_names if counts is None else counts.var_names
     genes, found_species = _identify(np.asarray(names, dtype=object), species, problems)
     if counts is not None and len(counts.empty_cells):
-        empty = np.asarray(adata.obs_names, dtype=object)[counts.empty_cells]
-        problems.add(
-            f"{len(empty):,} of {adata.n_obs:,} cells have no counts at all ({listed(empty)})",
-            expected="cells with at least one count",
-            remedy="remove them, for example with scanpy.pp.filter_cells(adata, min_counts=1)",
-        )
+        problems.extend([empty_problem(counts.empty_cells, np.asarray(cells.obs_names, dtype=object))])
     problems.raise_if_any()
     if counts is None:
         raise InputError(f"{subject}: no usable matrix")
-    rows = counts.rows()
     return CellTable(
-        names=np.asarray(adata.obs_names, dtype=object),
-        rows=rows,
+        names=np.asarray(cells.obs_names, dtype=object),
+        rows=counts.rows(),
         genes=genes,
         species=found_species,
         counts=counts,
-        totals=_gene_totals(rows),
     )
 
 
@@ -174,16 +183,7 @@ def warn_of_repeated(genes: GeneIdentity, subject: str) -> None:
     """Warn of gene names that several rows have: such rows are summed, as the record says, too."""
     repeated = {name: rows for name, rows in Counter(genes.names.tolist()).items() if rows > 1}
     if repeated:
-        warnings.warn(
+        warn(
             f"{subject}: {len(repeated):,} gene names are not unique, {sum(repeated.values()):,} rows have "
-            f"them ({listed(repeated)}); the rows of each gene are summed",
-            OrthotypeWarning,
-            stacklevel=4,
+            f"them ({listed(repeated)}); the rows of each gene are summed"
         )
-
-
-def _gene_totals(rows: Rows) -> NDArray[np.float64]:
-    totals = np.zeros(rows.shape[1])
-    for _, block in rows.blocks(BLOCK_SIZE):
-        totals += np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
-    return totals
