@@ -24,21 +24,9 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
-import scipy.sparse as sp
 from sklearn.metrics import roc_auc_score
 
 import orthotype as ot
-from orthotype.cells.encode import LogNormalize
-from orthotype.cells.space import build_space
-from orthotype.cells.table import CellTable, open_cells
-from orthotype.genes.orthologs import OrthologMap
-from orthotype.models.consensus import ConsensusClassifier, fold_scores, mean_proba
-from orthotype.models.linear.temperature import fit_temperature
-from orthotype.models.margins import MarginScale, margins
-from orthotype.models.profiles import class_profiles, one_hot
-from orthotype.models.shift import called_means, estimate_shift, moved_intercept
-from orthotype.models.unknown import UnknownRule
-from orthotype.models.views import view_cells
 from penalty import PAUL, SETTY, VAN_GALEN, seen
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
@@ -51,16 +39,13 @@ FEWEST = 10
 class Side:
     """Cells with labels; the labels of a target only score."""
 
-    table: CellTable
+    adata: ad.AnnData
     labels: np.ndarray
+    species: str
 
-    def take(self, rows: np.ndarray, adata: Any, species: str) -> "Side":
+    def take(self, rows: np.ndarray) -> "Side":
         """Return some of the cells."""
-        return side(adata[rows].copy(), self.labels[rows], species)
-
-
-def side(adata: Any, labels: np.ndarray, species: str) -> Side:
-    return Side(open_cells(adata, subject="cells", species=species), labels)
+        return Side(self.adata[rows].copy(), self.labels[rows], self.species)
 
 
 @dataclass(frozen=True)
@@ -84,11 +69,11 @@ class Pair:
 def baron() -> Iterator[Pair]:
     data = {name: ot.datasets.get(f"baron2016-{name}") for name in ("mouse", "human")}
     labels = {name: a.obs["cell_ontology_class"].astype(str).to_numpy() for name, a in data.items()}
-    sides = {name: side(data[name], labels[name], name) for name in data}
+    sides = {name: Side(data[name], labels[name], name) for name in data}
     yield Pair("Baron mouse to human", sides["mouse"], sides["human"])
     yield Pair("Baron human to mouse", sides["human"], sides["mouse"])
     donors = data["human"].obs["donor"].astype(str).to_numpy()
-    parts = {d: sides["human"].take(donors == d, data["human"], "human") for d in sorted(set(donors))}
+    parts = {d: sides["human"].take(donors == d) for d in sorted(set(donors))}
     for one, other in permutations(parts, 2):
         yield Pair(f"Baron {one} to {other}", parts[one], parts[other])
 
@@ -96,7 +81,7 @@ def baron() -> Iterator[Pair]:
 def development(folder: str) -> Iterator[Pair]:
     def read(name: str, column: str, species: str) -> Side:
         adata = seen(ad.read_h5ad(Path(folder) / f"{name}.h5ad"))
-        return side(adata, adata.obs[column].astype(str).to_numpy(), species)
+        return Side(adata, adata.obs[column].astype(str).to_numpy(), species)
 
     paul = read("paul2015_mouse_bm", "cell_type", "mouse")
     van_galen = read("vangalen2019_human_bm_healthy", "cell_type", "human")
@@ -109,72 +94,37 @@ def development(folder: str) -> Iterator[Pair]:
     yield Pair("LCA to Tabula Sapiens lung", lca, sapiens)
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A model with what a model file would carry, and the encoded target."""
-
-    model: ConsensusClassifier
-    temperature: float
-    X: sp.csr_array
-    Z: sp.csr_array
-    codes: np.ndarray
-
-
-def fit(pair: Pair, *, genes: str, seed: int, without: str | None = None) -> Fitted:
+def fit(pair: Pair, *, genes: str, seed: int, without: str | None = None) -> ot.LabelTransfer:
     """Fit the source, without one of its classes if asked, on genes of "both" data sets or of the source."""
-    source, target = pair.source.table, pair.target.table
-    partner = target.species if target.species != source.species else "mouse"
-    space = build_space(
-        source,
-        orthologs=OrthologMap(source.species, partner, policy="one2one"),
-        encoder=LogNormalize(),
-        target=target if genes == "both" else None,
+    source, target = pair.source, pair.target
+    names, sizes = np.unique(source.labels, return_counts=True)
+    kept = np.isin(source.labels, names[sizes >= 2]) & (source.labels != without)
+    cells = source.adata[kept].copy()
+    cells.obs["class"] = source.labels[kept]
+    return ot.LabelTransfer(random_state=seed).fit(
+        cells,
+        labels="class",
+        species=source.species,
+        target=target.adata if genes == "both" else None,
+        target_species=target.species if genes == "both" or target.species != source.species else None,
     )
-    X, Z = (
-        sp.csr_array(
-            sp.vstack([rows for _, rows in space.align(t.genes, species=t.species).blocks(t.rows)]),
-            dtype=float,
-        )
-        for t in (source, target)
-    )
-    names, sizes = np.unique(pair.source.labels, return_counts=True)
-    kept = np.isin(pair.source.labels, names[sizes >= 2]) & (pair.source.labels != without)
-    X, y = sp.csr_array(X[kept]).astype(np.float32), pair.source.labels[kept]
-    model = ConsensusClassifier(random_state=seed).fit(X, y)
-    codes = np.searchsorted(model.classes_, y)
-    spread = float(np.std(model.held_out_scores_))
-    temperature = spread * fit_temperature(model.held_out_scores_ / spread, codes)
-    return Fitted(model, temperature, X, sp.csr_array(Z).astype(np.float32), codes)
 
 
-def annotate(found: Fitted) -> dict[str, Any]:
-    """Return probabilities without and with alignment, fit and unknown cells."""
-    model, n_classes = found.model, len(found.model.classes_)
-    profiles = class_profiles([(found.X, one_hot(found.codes, n_classes))])
-    held_out = np.nan_to_num(model.held_out_scores_)
-    called = called_means(found.X, held_out, found.codes, temperature=found.temperature)
-    rule = UnknownRule.learn(
-        view_cells(found.X, found.codes, profiles=profiles, own=found.codes), found.codes, n_classes=n_classes
-    )
-    shift = estimate_shift(
-        lambda: iter([found.Z]),
-        coef=model.coef_,
-        intercept=model.intercept_,
-        temperature=found.temperature,
-        source=profiles,
-        called=called,
-    )
-    result: dict[str, Any] = {"step": shift.step, "rounds": len(shift.changes)}
-    for name, delta in (("plain", 0 * shift.delta), ("aligned", shift.delta)):
-        moved = moved_intercept(model.coef_, model.intercept_, delta)
-        scores = fold_scores(found.Z, coef=model.coef_, intercept=moved)
-        mean = scores.mean(axis=1)
-        ratio = MarginScale.learn(held_out).ratio(margins(mean), mean.argmax(axis=1))
-        heat = found.temperature * (ratio if name == "aligned" else 1.0)
-        proba = mean_proba(scores, temperature=heat)
-        winner = proba.argmax(axis=1)
-        fit_ = rule.fit(view_cells(found.Z, winner, profiles=profiles, shift=delta), winner)
-        result[name] = {"proba": proba, "winner": winner, "fit": fit_, "unknown": rule.unknown(fit_)}
+def annotate(model: ot.LabelTransfer, pair: Pair) -> dict[str, Any]:
+    """Return what the model says of the target without and with alignment, as a user would ask."""
+    plain = {"alignment": "none", "unknown": "none", "n_neighbors": 0}
+    result: dict[str, Any] = {}
+    for name, asked in (("plain", plain), ("aligned", {})):
+        found = model.label(pair.target.adata, species=pair.target.species, **asked)
+        told = found.predictions
+        result[name] = {
+            "proba": told.confidence,
+            "winner": told.winner,
+            "fit": found.fit,
+            "unknown": told.status == "unknown",
+        }
+        if found.shift is not None:
+            result |= {"step": found.shift.step, "rounds": len(found.shift.changes)}
     return result
 
 
@@ -189,7 +139,7 @@ def score(pair: Pair, classes: np.ndarray, result: dict[str, Any], *, without: s
         found = result[name]
         right = correct[np.arange(len(known)), found["winner"]]
         recall = [float(right[known][true == label].mean()) for label in np.unique(true)]
-        confidence = found["proba"].max(axis=1)[known]
+        confidence = found["proba"][known]
         scores[name] = {
             "accuracy": float(right[known].mean()),
             "mean_recall": float(np.mean(recall)),
@@ -202,7 +152,7 @@ def score(pair: Pair, classes: np.ndarray, result: dict[str, Any], *, without: s
         }
         if strange.sum() >= FEWEST:
             judged = known | strange
-            best = found["proba"].max(axis=1)
+            best = found["proba"]
             scores[name] |= {
                 "auroc": float(roc_auc_score(known[judged], found["fit"][judged])),
                 "auroc_max_proba": float(roc_auc_score(known[judged], best[judged])),
@@ -225,9 +175,9 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15)
 
 
 def run(pair: Pair, *, genes: str, seed: int, without: str | None = None) -> dict[str, Any]:
-    found = fit(pair, genes=genes, seed=seed, without=without)
+    model = fit(pair, genes=genes, seed=seed, without=without)
     row = {"pair": pair.name, "genes": genes, "seed": seed, "without": without}
-    row |= score(pair, found.model.classes_, annotate(found), without=without)
+    row |= score(pair, model.state_.classes.astype(str), annotate(model, pair), without=without)
     a, b = row["plain"], row["aligned"]
     changes = [f"{v} {a[v]:.3f} to {b[v]:.3f}" for v in ("accuracy", "mean_recall", "ece", "auroc") if v in a]
     rejected = f"caught {b.get('caught', np.nan):.2f} at {b['false_rejection']:.3f}"

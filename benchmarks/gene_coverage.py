@@ -32,7 +32,7 @@ import orthotype as ot
 from orthotype.cells.table import open_cells
 from orthotype.models.consensus import count_votes, mean_proba
 from orthotype.transfer.coverage import expected_loss
-from orthotype.transfer.labelling import label_cells
+from orthotype.transfer.labelling import Options, label_cells
 from orthotype.transfer.state import ModelState
 
 LABELS, DONOR = "cell_ontology_class", "donor"
@@ -121,7 +121,8 @@ def labelled(state: ModelState, few: Any) -> Iterator[Mask]:
     """Yield labels of cells that lack genes: as orthotype gives them, then missing genes read as zeros."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ot.errors.OrthotypeWarning)
-        yield label_cells(state, few, block_size=4096).predictions.label
+        plain = Options(alignment="none", unknown="none", n_neighbors=0)
+        yield label_cells(state, few, options=plain, block_size=4096).predictions.label
     aligned = state.space.align(few.genes, species=few.species)
     rows = [block for _, block in aligned.blocks(few.rows, size=4096)]
     scores = state.scores(sp.csr_array(sp.vstack(rows, format="csr")))
@@ -147,7 +148,8 @@ def measure(species: str, *, n_splits: int, draws: int) -> list[dict[str, Any]]:
             ~np.isin(np.arange(len(labels)), np.flatnonzero(train)) & np.isin(labels, list(seen))
         ].copy()
         true = test.obs[LABELS].astype(str).to_numpy()
-        whole = mean_recall(true, model.label(test, species=species).predictions.label)
+        told = model.label(test, species=species, alignment="none", unknown="none", n_neighbors=0)
+        whole = mean_recall(true, told.predictions.label)
         table = open_cells(test, subject="test", species=species)
         for how, share, kept in removals(model.state_, table, draws=draws):
             few = open_cells(test[:, kept].copy(), subject="few", species=species)

@@ -43,7 +43,9 @@ def rows(found: dict[str, ot.LabelTransfer]) -> list[dict[str, Any]]:
     result = []
     for way, model in found.items():
         for alignment in ALIGNMENTS:
-            predictions = model.label(human, species="human", alignment=alignment).predictions.to_frame()
+            predictions = model.label(
+                human, species="human", alignment=alignment, unknown="none", n_neighbors=0
+            ).predictions.to_frame()
             calls = calls_by_type(human.obs[TYPES], predictions.reset_index(drop=True), reading=READING)
             setting = {"model": way, "alignment": alignment}
             result += [setting | told(call) for call in calls.to_dict("records")]

@@ -129,7 +129,8 @@ def run(pair: Pair, alpha: str, seed: int) -> tuple[float, float]:
         target=pair.target.copy(),
         target_species=pair.species[1],
     )
-    called = model.predict(pair.target.copy(), species=pair.species[1]).label.astype(str)
+    asked = {"alignment": "none", "unknown": "none", "n_neighbors": 0}
+    called = model.predict(pair.target.copy(), species=pair.species[1], **asked).label.astype(str)
     return model.card["held_out"]["mean_recall"], mean_recall(pair, called, model.card["classes"])
 
 

@@ -124,7 +124,7 @@ def human() -> AnnData:
 
 @pytest.mark.parametrize("alignment", ["none", "shift"])
 def test_human_erythroid_and_dendritic_cells_are_found(human: AnnData, alignment: str) -> None:
-    annotated = ot.load("mouse-marrow").annotate(human, species="human", alignment=alignment)
+    annotated = ot.load("mouse-marrow").annotate(human, species="human", alignment=alignment, unknown="none")
     kind = annotated.obs["coarse_type"].astype(str).to_numpy()
     label = annotated.obs["orthotype_label"].astype(str).to_numpy()
     assert (label[kind == "erythroid"] == "erythroid").mean() > 0.9
@@ -133,7 +133,8 @@ def test_human_erythroid_and_dendritic_cells_are_found(human: AnnData, alignment
 
 
 def test_stem_cells_have_no_class_and_little_confidence(human: AnnData) -> None:
-    obs = ot.load("mouse-marrow").annotate(human, species="human").obs
+    plain = {"alignment": "none", "unknown": "none"}
+    obs = ot.load("mouse-marrow").annotate(human, species="human", **plain).obs
     confidence = obs["orthotype_confidence"].groupby(obs["coarse_type"].astype(str)).mean()
     for stranger in ("stem cell", "lympho-myeloid progenitor"):
         assert confidence[stranger] < confidence["erythroid"] - 0.3

@@ -34,6 +34,7 @@ TAU = 1.0
 SETTLED = 1e-3
 UNSETTLED = 0.05
 LEAST_STEP = 0.05
+AT_ONCE = 1 << 15
 
 Floats = NDArray[np.float64]
 Blocks = Callable[[], Iterator[sp.csr_array]]
@@ -92,7 +93,11 @@ def called_means(
     sizes = np.bincount(codes, minlength=scores.shape[1])
     held = softmax(scores / temperature) / np.maximum(sizes, 1)[codes][:, None]
     mass = held.sum(axis=0)
-    return np.asarray((held.T @ rows) / np.maximum(mass, 1e-300)[:, None], dtype=np.float32)
+    sums = np.zeros((scores.shape[1], rows.shape[1]))
+    for first in range(0, len(held), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        sums += held[part].T @ rows[part]
+    return np.asarray(sums / np.maximum(mass, 1e-300)[:, None], dtype=np.float32)
 
 
 def estimate_shift(

@@ -6,6 +6,12 @@ With u_i = x_i - delta - centre and class offsets o_k = mu_k - centre::
     lead_i     = likeness to the most alike class - likeness to the next       is it between two classes?
     extent_i   = <u_i, o_k> / |o_k|^2               how much of what makes the class is there?
 
+The mean of few cells is long because it holds their noise: |o_k|^2 is taken without the variance that n_k
+cells leave in it, sum_j s2_kj / n_k, but never less than a tenth of it.
+
+Classes that a model has learned from a few target cells alone (new ones) have no part in the centre, and are
+no rivals of a source class in its lead: in the source, where the views were calibrated, there were none.
+
 A cell of a distant type has little likeness or extent; a cell of a type close to several classes has no lead.
 """
 
@@ -19,6 +25,7 @@ from numpy.typing import NDArray
 from orthotype.models.profiles import ClassProfiles
 
 VIEWS = ("likeness", "lead", "extent")
+LEAST_LENGTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,17 +43,31 @@ class Views:
 
 
 def view_directions(
-    profiles: ClassProfiles, *, shift: NDArray[np.floating] | None = None
+    profiles: ClassProfiles,
+    *,
+    shift: NDArray[np.floating] | None = None,
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Return the directions whose inner products with cells :func:`view_products` needs.
+
+    Parameters
+    ----------
+    profiles
+        Class means of the source.
+    shift
+        Species shift to be taken off each cell, shape (n_features,).
+    known
+        Which classes are not new, shape (n_classes,); None for all.
 
     Returns
     -------
     The class offsets o_k and, last, the point that cells are seen from (the centre, moved by the species
     shift), shape (n_classes + 1, n_features).
     """
-    origin = profiles.centre if shift is None else profiles.centre + shift
-    return np.vstack([profiles.mean.astype(np.float64) - profiles.centre, origin])
+    seen = (profiles.n_cells > 0) & (True if known is None else known)
+    centre = profiles.mean[seen].mean(axis=0, dtype=np.float64)
+    origin = centre if shift is None else centre + shift
+    return np.vstack([profiles.mean.astype(np.float64) - centre, origin])
 
 
 def view_cells(
@@ -77,7 +98,7 @@ def view_cells(
     """
     directions = view_directions(profiles, shift=shift)
     squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
-    return view_products(rows @ directions.T, squares, codes, directions, n_cells=profiles.n_cells, own=own)
+    return view_products(rows @ directions.T, squares, codes, directions, profiles=profiles, own=own)
 
 
 def view_products(
@@ -86,8 +107,9 @@ def view_products(
     codes: NDArray[np.intp],
     directions: NDArray[np.float64],
     *,
-    n_cells: NDArray[np.float64],
+    profiles: ClassProfiles,
     own: NDArray[np.intp] | None = None,
+    known: NDArray[np.bool_] | None = None,
 ) -> Views:
     """Return :func:`view_cells` from what a sweep brings along.
 
@@ -101,8 +123,10 @@ def view_products(
         As in :func:`view_cells`.
     directions
         From :func:`view_directions`.
-    n_cells
-        Source cells behind each class, shape (n_classes,).
+    profiles
+        Class means of the source, from which the directions were made.
+    known
+        Which classes are not new, shape (n_classes,); None for all.
     """
     index = np.arange(len(codes))
     offsets, origin = directions[:-1], directions[-1]
@@ -110,19 +134,34 @@ def view_products(
     inner = wide[:, :-1] - offsets @ origin
     norms = np.maximum(squares.astype(np.float64) - 2.0 * wide[:, -1] + origin @ origin, 0.0)
     lengths = np.tile((offsets**2).sum(axis=1), (len(codes), 1))
+    behind = np.tile(profiles.n_cells, (len(codes), 1))
     if own is not None:
-        others = np.maximum(n_cells[own] - 1.0, 0.0)
+        behind[index, own] = others = np.maximum(profiles.n_cells[own] - 1.0, 0.0)
         f = np.divide(1.0, others, out=np.zeros_like(others), where=others > 0)
         with_own, length = inner[index, own], lengths[index, own]
         inner[index, own] = with_own + f * (with_own - norms)
         lengths[index, own] = length + 2 * f * (length - with_own) + f**2 * (length - 2 * with_own + norms)
-    seen = n_cells > 0
+    noise = profiles.variance.sum(axis=1, dtype=np.float64) / np.maximum(behind, 1.0)
+    lengths = np.maximum(lengths - noise, LEAST_LENGTH * lengths)
+    seen = profiles.n_cells > 0
     size = np.sqrt(np.maximum(lengths, 0.0) * norms[:, None])
-    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=(size > 0) & seen)
-    ranked = np.sort(np.where(seen, cosine, -1.0), axis=1)
+    cosine = np.clip(np.divide(inner, size, out=np.zeros_like(inner), where=(size > 0) & seen), -1.0, 1.0)
     extent = np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0)
     return Views(
         likeness=cosine[index, codes].astype(np.float32),
-        lead=(ranked[:, -1] - ranked[:, -2]).astype(np.float32),
+        lead=_lead(cosine, codes, seen, seen if known is None else seen & known),
         extent=extent[index, codes].astype(np.float32),
     )
+
+
+def _lead(
+    cosine: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    seen: NDArray[np.bool_],
+    rivals: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return how far the most alike class is ahead of the next, among rivals and the class called."""
+    among = np.tile(rivals, (len(codes), 1))
+    among[np.arange(len(codes)), codes] = seen[codes]
+    ranked = np.sort(np.where(among, cosine, -1.0), axis=1)
+    return np.asarray(ranked[:, -1] - ranked[:, -2], dtype=np.float32)

@@ -19,7 +19,6 @@ present. How it compares with the loss that was measured, and how c and the leve
 ``docs/coverage.md``.
 """
 
-import warnings
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from orthotype.cells.space import Alignment
 from orthotype.cells.table import CellTable
-from orthotype.errors import GeneError, OrthotypeWarning, listed
+from orthotype.errors import GeneError, listed, warn
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import TABLED
 from orthotype.transfer.state import ModelState
@@ -69,12 +68,10 @@ def target_coverage(state: ModelState, table: CellTable, aligned: Alignment) -> 
         advice = f"for full use of the cells, {REMEDY}"
         if level == "poor":
             advice = f"read the labels with care, or {REMEDY}"
-        warnings.warn(
+        warn(
             f"gene coverage is {level}: the target lacks {missing.sum():,} of the model's {len(missing):,} "
             f"genes (most weight: {listed(space.names[order])}), which should cost about {100 * lost:.0f} "
-            f"points of mean recall; expected under {100 * REDUCED:.0f}; {advice}",
-            OrthotypeWarning,
-            stacklevel=4,
+            f"points of mean recall; expected under {100 * REDUCED:.0f}; {advice}"
         )
     return {
         **found.to_dict(),

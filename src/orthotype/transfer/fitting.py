@@ -1,35 +1,39 @@
 """Training: from labelled cells of one species to a model state."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype import metrics
 from orthotype._version import __version__
+from orthotype.cells.backed import StoredCells, as_cells
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
 from orthotype.cells.space import FeatureSpace, build_space
 from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells, warn_of_repeated
-from orthotype.errors import OrthotypeWarning, Problems, listed
+from orthotype.errors import Problems, listed, warn
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.linear.softmax import softmax
 from orthotype.models.margins import MarginScale
+from orthotype.models.neighbours import neighbours_of
 from orthotype.models.profiles import class_profiles, one_hot
 from orthotype.models.shift import called_means
 from orthotype.models.unknown import UnknownRule
-from orthotype.models.views import view_cells
+from orthotype.models.views import Views, view_cells
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+
+# Encoded cells handled at once after the fit: a multiple of a kilobyte each.
+AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Source:
         Class to Cell Ontology id.
     n_unlabelled
         Cells left out because they have no label.
+    sources
+        Name, species and cells of each data set, where there are several.
     """
 
     table: CellTable
@@ -58,10 +64,11 @@ class Source:
     label_column: str
     ontology: dict[str, str]
     n_unlabelled: int
+    sources: tuple[dict[str, Any], ...] = ()
 
 
 def open_source(
-    adata: "AnnData",
+    adata: "AnnData | StoredCells",
     *,
     labels: str,
     species: str | None,
@@ -69,14 +76,18 @@ def open_source(
     layer: str | None,
     min_cells: int,
     subject: str,
+    look_first: bool | None = None,
 ) -> Source:
     """Check labels, batch, counts, genes and species of the source together.
+
+    ``look_first`` as for :func:`orthotype.cells.table.open_cells`.
 
     Raises
     ------
     InputError
         With every problem at once.
     """
+    adata = as_cells(adata)
     problems = Problems(subject)
     names = check_labels(adata, labels, min_cells=min_cells, problems=problems)
     if batch is not None:
@@ -85,7 +96,9 @@ def open_source(
     if batch in adata.obs and names is not None:
         _check_batches(names[labelled], adata.obs[batch][labelled], problems=problems)
     chosen = adata if labelled.all() else adata[labelled]
-    table = open_cells(chosen, subject=subject, species=species, layer=layer, problems=problems)
+    table = open_cells(
+        chosen, subject=subject, species=species, layer=layer, problems=problems, look_first=look_first
+    )
     warn_of_repeated(table.genes, subject)
     kept = np.asarray(names, dtype=object)[labelled]
     return Source(
@@ -118,11 +131,9 @@ def _check_batches(names: NDArray[np.object_], batch: "pd.Series[Any]", *, probl
             remedy="name another column, or none to split cells at random within classes",
         )
     elif alone:
-        warnings.warn(
+        warn(
             f"{len(alone)} of {len(spread)} classes are in one batch of {column!r} only ({listed(alone)}): "
-            "the model that does not see this batch cannot vote for them, so their held-out recall is 0",
-            OrthotypeWarning,
-            stacklevel=5,
+            "the model that does not see this batch cannot vote for them, so their held-out recall is 0"
         )
 
 
@@ -165,14 +176,21 @@ def fit_state(
         block_size=block_size,
     )
     aligned = space.align(source.table.genes, species=source.table.species)
-    encoded = [rows for _, rows in aligned.blocks(source.table.rows, size=block_size)]
-    X = sp.csr_array(sp.vstack(encoded, format="csr"))
+    cells = aligned.cells(source.table.rows, size=block_size)
+    X = cells.matrix
     classifier.fit(X, source.labels.astype(str), groups=source.batch)
     classes = np.asarray(classifier.classes_, dtype=object)
     codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
-    profiles = class_profiles([(X, one_hot(codes, len(classes)))])
+    profiles = class_profiles(
+        (rows, one_hot(codes[where], len(classes))) for where, rows in cells.blocks(AT_ONCE)
+    )
     held_out = np.nan_to_num(classifier.held_out_scores_.astype(np.float64))
-    views = view_cells(X, codes, profiles=profiles, own=codes)
+    views = Views.joined(
+        [
+            view_cells(rows, codes[where], profiles=profiles, own=codes[where])
+            for where, rows in cells.blocks(AT_ONCE)
+        ]
+    )
     state = ModelState(
         space=space,
         classes=classes,
@@ -187,7 +205,9 @@ def fit_state(
         **source_card(source, space, orthologs=orthologs),
         **fit_card(classifier, codes=codes, classes=classes),
         selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
-        unknown=UnknownRule.learn(views, codes, n_classes=len(classes)).to_dict(),
+        unknown=UnknownRule.learn(
+            views, codes, n_classes=len(classes), neighbours=neighbours_of(X)
+        ).to_dict(),
         margins=asdict(MarginScale.learn(held_out)),
         top_genes=top_genes(state),
     )
@@ -212,6 +232,7 @@ def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) 
         "genes": table.genes.to_dict(),
         "coverage": orthologs.coverage(table.genes, species=table.species, totals=table.totals).to_dict(),
         "ortholog_table": dict(orthologs.report),
+        **({"sources": list(source.sources)} if source.sources else {}),
         "n_features": len(space.orthologs.names),
         "n_selected": len(space.selected),
     }

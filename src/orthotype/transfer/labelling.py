@@ -1,7 +1,9 @@
-"""Labelling: one sweep over the cells of any species, with the coverage that it rests on."""
+"""Labelling: one sweep over the cells of any species, with the coverage that it rests on.
 
-import warnings
-from collections.abc import Iterator
+What has to be learned about the target first (the species shift, the spread of its logits, the directions in
+which its cells differ) is learned from a sample of its cells without any label.
+"""
+
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,19 +12,48 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
-from orthotype.cells.encode import LogNormalize
-from orthotype.cells.space import Alignment
 from orthotype.cells.table import CellTable
-from orthotype.errors import OrthotypeWarning
-from orthotype.models.consensus import decide
-from orthotype.models.linear.sweep import Sweep
+from orthotype.errors import warn
+from orthotype.models.consensus import Votes, decide
 from orthotype.models.margins import MarginScale, margins
+from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
 from orthotype.models.unknown import UnknownRule
 from orthotype.models.views import Views, view_directions, view_products
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
+from orthotype.transfer.effect import Effect, measure_effect
 from orthotype.transfer.predictions import Predictions
 from orthotype.transfer.state import ModelState
+from orthotype.transfer.target import Target
+
+AT_ONCE = 1 << 15
+
+FOREIGN = (
+    "the cells as a whole are too unlike the source for its labels to be trusted: another tissue, or a "
+    "source that lacks most of their types; most cells come back unknown"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is done for cells of another species; each can be turned off.
+
+    Attributes
+    ----------
+    alignment
+        ``"shift"`` to take off the species shift estimated on these cells, and to fit the temperature to
+        their margins (:mod:`orthotype.models.shift`, :mod:`orthotype.models.margins`), or ``"none"``.
+    unknown
+        ``"similarity"`` to call cells unknown that are too unlike their class in any of three views
+        (:mod:`orthotype.models.unknown`), or ``"none"``.
+    n_neighbors
+        Cells most like a cell that it leans on (:mod:`orthotype.models.neighbours`); 0 for none: every cell
+        is then judged by itself.
+    """
+
+    alignment: str = "shift"
+    unknown: str = "similarity"
+    n_neighbors: int = N_NEIGHBORS
 
 
 @dataclass(frozen=True)
@@ -40,8 +71,12 @@ class Labelling:
     sharpness
         By how much the temperature was multiplied, because these cells are called by another margin than the
         source's; 1 without alignment.
+    fit
+        How well each cell fits what it is called, a log tail probability, 0 for perfectly, shape (n,).
     ratios
         How alike to their classes the cells are, against the source's, for each view that is scaled.
+    effect
+        What was changed against labels without shift and neighbours, on the sample of cells.
     table
         The cells that were labelled.
     """
@@ -50,7 +85,9 @@ class Labelling:
     coverage: dict[str, Any]
     shift: SpeciesShift | None
     sharpness: float
+    fit: NDArray[np.float64]
     ratios: dict[str, float]
+    effect: Effect
     table: CellTable
 
 
@@ -58,8 +95,7 @@ def label_cells(
     state: ModelState,
     table: CellTable,
     *,
-    alignment: str = "none",
-    unknown: str = "none",
+    options: Options | None = None,
     block_size: int,
 ) -> Labelling:
     """Label cells of any species.
@@ -70,12 +106,8 @@ def label_cells(
         The model.
     table
         The cells.
-    alignment
-        ``"none"``, or ``"shift"`` to take off the species shift estimated on these cells, and to fit the
-        temperature to their margins; see :mod:`orthotype.models.shift` and :mod:`orthotype.models.margins`.
-    unknown
-        ``"none"``, or ``"similarity"`` to call cells unknown that are too unlike their class in any of three
-        views; see :mod:`orthotype.models.unknown`.
+    options
+        What is done for another species; by default all of it.
     block_size
         Rows per block; no result depends on it.
 
@@ -89,123 +121,153 @@ def label_cells(
     OrthotypeWarning
         With ``unknown="similarity"``, if the cells as a whole are too unlike the source.
     """
+    options = Options() if options is None else options
     check_species(state, table.species)
     aligned = state.space.align(table.genes, species=table.species)
     used = without_missing(state, aligned.present[state.space.selected])
     target = Target(table, aligned, block_size)
-    shift = _shift(used, target) if alignment == "shift" else None
-    intercept = used.intercept if shift is None else moved_intercept(used.coef, used.intercept, shift.delta)
-    sharpness = 1.0 if shift is None else _sharpness(used, target, intercept)
-    temperature = used.temperature * sharpness
-    delta = None if shift is None else shift.delta
-    whole, views = _label(used, target, intercept, temperature=temperature, delta=delta)
+    sample = target.sample()
+    moved = _moved(used, sample, shifted=options.alignment == "shift" and not _adapted_to(state, table))
+    told = _sweep(used, target, moved, leading_directions(sample) if options.n_neighbors else None)
+    neighbours = (
+        find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
+    )
+    told = told._replace(places=told.places[:0])
+    proba, votes = _decided(told, neighbours)
+    views = _views(told, votes, moved, used)
     rule = UnknownRule(**state.card["unknown"])
-    status = np.where(whole.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
-    status[~whole.seen] = UNKNOWN
-    if unknown == "similarity":
-        status[rule.unknown(rule.fit(views, whole.winner))] = UNKNOWN
-        if rule.foreign(views, whole.winner):
-            warnings.warn(
-                "the cells as a whole are too unlike the source for its labels to be trusted: another "
-                "tissue, or a source that lacks most of their types; most cells come back unknown",
-                OrthotypeWarning,
-                stacklevel=4,
-            )
+    status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
+    status[told.squares == 0] = UNKNOWN
+    fit = rule.fit(views, votes.winner, neighbours=neighbours)
+    if options.unknown == "similarity":
+        status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
+        if rule.foreign(views, votes.winner):
+            warn(FOREIGN)
     return Labelling(
         predictions=Predictions(
             cells=table.names,
             classes=state.classes,
             ontology=state.ontology,
-            winner=whole.winner,
-            votes=whole.votes,
+            winner=votes.winner,
+            votes=votes.count,
             status=status,
-            proba=whole.proba,
+            proba=proba,
             similarity=views.likeness,
         ),
         coverage=target_coverage(state, table, aligned),
-        shift=shift,
-        sharpness=sharpness,
-        ratios=rule.ratios(views, whole.winner),
+        shift=moved.shift,
+        sharpness=moved.sharpness,
+        fit=fit,
+        ratios=rule.ratios(views, votes.winner),
+        effect=measure_effect(used, sample, votes.winner[target.sampled()]),
         table=table,
     )
 
 
-class Target(NamedTuple):
-    """The cells to be labelled: where they come from, how their genes meet the model, rows per block."""
+class Moved(NamedTuple):
+    """The model as it meets these cells: intercepts after the shift, temperature, directions of the views."""
 
-    table: CellTable
-    aligned: Alignment
-    block_size: int
-
-    def sweep(
-        self, coef: NDArray[np.floating], intercept: NDArray[np.floating], **more: NDArray[np.float64]
-    ) -> Sweep:
-        """Return models (n_models, n_classes, n_selected), ready for the counts of these cells."""
-        encoder = self.aligned.encoder
-        target_sum = encoder.target_sum if isinstance(encoder, LogNormalize) else None
-        return Sweep(
-            coef,
-            intercept,
-            gene_to_column=self.aligned.gene_to_column,
-            in_library=self.aligned.library > 0,
-            target_sum=self.aligned.share * (target_sum or 1.0),
-            encoding="log" if target_sum else "binary",
-            **more,
-        )
-
-    def counts(self) -> Iterator[sp.csr_array]:
-        """Yield blocks of counts."""
-        return (counts for _, counts in self.table.rows.blocks(self.block_size))
+    shift: SpeciesShift | None
+    intercept: NDArray[np.floating]
+    sharpness: float
+    temperature: float
+    directions: NDArray[np.float64]
 
 
-class Block(NamedTuple):
-    """What one block of cells was called."""
+class Told(NamedTuple):
+    """What one sweep says of every cell: the cell by itself."""
 
-    winner: NDArray[np.intp]
-    votes: NDArray[np.intp]
-    agreed: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
     proba: NDArray[np.float32]
+    votes: NDArray[np.int32]
+    products: NDArray[np.float32]
+    squares: NDArray[np.float32]
+    places: NDArray[np.float32]
 
 
-def _shift(state: ModelState, target: Target) -> SpeciesShift:
-    return estimate_shift(
-        lambda: (rows for _, rows in target.aligned.blocks(target.table.rows, size=target.block_size)),
+def _adapted_to(state: ModelState, table: CellTable) -> bool:
+    """Return whether the model has learned from labelled cells of this species, the shift included."""
+    adapted = state.card.get("adapted") or {}
+    return bool(adapted.get("aligned")) and adapted.get("species") == table.species
+
+
+def _known(state: ModelState) -> NDArray[np.bool_]:
+    """Return which classes are not new: of those, what is usual in the source is known."""
+    return np.array([median != 0 for median in state.card["unknown"]["medians"]["likeness"]], dtype=bool)
+
+
+def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool) -> Moved:
+    if not shifted:
+        directions = view_directions(state.profiles, known=_known(state))
+        return Moved(None, state.intercept, 1.0, state.temperature, directions)
+    shift = estimate_shift(
+        lambda: iter([sample]),
         coef=state.coef,
         intercept=state.intercept,
         temperature=state.temperature,
         source=state.profiles,
         called=state.called,
     )
+    intercept = moved_intercept(state.coef, state.intercept, shift.delta)
+    mean = sample @ state.coef.mean(axis=0, dtype=np.float64).T + intercept.mean(axis=0)
+    sharpness = MarginScale(**state.card["margins"]).ratio(margins(mean), mean.argmax(axis=1))
+    return Moved(
+        shift,
+        intercept,
+        sharpness,
+        state.temperature * sharpness,
+        view_directions(state.profiles, shift=shift.delta, known=_known(state)),
+    )
 
 
-def _sharpness(state: ModelState, target: Target, intercept: NDArray[np.floating]) -> float:
-    """Return what the temperature is multiplied by on these cells, from the margins of the mean model."""
-    coef = state.coef.mean(axis=0, dtype=np.float64, keepdims=True)
-    sweep = target.sweep(coef, intercept.mean(axis=0, dtype=np.float64, keepdims=True))
-    parts = [sweep.scores(counts)[:, 0] for counts in target.counts()]
-    ahead = np.concatenate([margins(scores) for scores in parts])
-    called = np.concatenate([scores.argmax(axis=1) for scores in parts])
-    return MarginScale(**state.card["margins"]).ratio(ahead, called)
+def _sweep(state: ModelState, target: Target, moved: Moved, leading: NDArray[np.float32] | None) -> Told:
+    """Return what the models say of all cells, in one sweep over their encoded rows."""
+    extra = moved.directions if leading is None else np.vstack([moved.directions, leading])
+    heat = moved.temperature
+    sweep = target.sweep(state.coef / np.float32(heat), moved.intercept / heat, extra=extra)
+    n, n_cells, n_classes = len(moved.directions), target.table.n_cells, len(state.classes)
+    told = Told(
+        proba=np.empty((n_cells, n_classes), dtype=np.float32),
+        votes=np.empty((n_cells, n_classes), dtype=np.int32),
+        products=np.empty((n_cells, n), dtype=np.float32),
+        squares=np.empty(n_cells, dtype=np.float32),
+        places=np.empty((n_cells, len(extra) - n), dtype=np.float32),
+    )
+    first = 0
+    for rows in target.rows():
+        part, said = slice(first, first + rows.shape[0]), sweep.label(rows)
+        told.proba[part], told.votes[part], told.squares[part] = said.probability, said.votes, said.squares
+        told.products[part], told.places[part] = said.extra[:, :n], said.extra[:, n:]
+        first = part.stop
+    return told
 
 
-def _label(
-    state: ModelState,
-    target: Target,
-    intercept: NDArray[np.floating],
-    *,
-    temperature: float,
-    delta: NDArray[np.float32] | None,
-) -> tuple[Block, Views]:
-    """Label all cells in one sweep from their counts."""
-    directions = view_directions(state.profiles, shift=delta)
-    sweep = target.sweep(state.coef / np.float32(temperature), intercept / temperature, extra=directions)
-    parts, views = [], []
-    for counts in target.counts():
-        said = sweep.label(counts)
-        votes = decide(said.votes, proba=said.probability)
-        views.append(
-            view_products(said.extra, said.squares, votes.winner, directions, n_cells=state.profiles.n_cells)
-        )
-        parts.append(Block(votes.winner, votes.count, votes.agreed, said.squares > 0, said.probability))
-    return Block(*(np.concatenate(values) for values in zip(*parts, strict=True))), Views.joined(views)
+def _views(told: Told, votes: Votes, moved: Moved, state: ModelState) -> Views:
+    """Return how well all cells fit the classes they were called, so many of them at once."""
+    parts = [slice(first, first + AT_ONCE) for first in range(0, len(votes.winner), AT_ONCE)]
+    return Views.joined(
+        [
+            view_products(
+                told.products[part],
+                told.squares[part],
+                votes.winner[part],
+                moved.directions,
+                profiles=state.profiles,
+                known=_known(state),
+            )
+            for part in parts
+        ]
+    )
+
+
+def _decided(told: Told, neighbours: Neighbours | None) -> tuple[NDArray[np.float32], Votes]:
+    """Return probabilities and the votes for what each cell is called, among its like or alone.
+
+    Whether the models agree is a matter of the cell by itself, whatever its neighbours are.
+    """
+    alone = decide(told.votes, proba=told.proba)
+    if neighbours is None:
+        return told.proba, alone
+    proba = neighbours.leaned(told.proba)
+    winner = proba.argmax(axis=1)
+    count = np.take_along_axis(told.votes, winner[:, None], axis=1)[:, 0]
+    return proba.astype(np.float32), Votes(winner, count.astype(np.intp), alone.agreed)

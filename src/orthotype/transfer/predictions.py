@@ -13,6 +13,7 @@ from orthotype._keys import (
     ENTROPY,
     KEY,
     LABEL,
+    NEAREST,
     NO_AGREEMENT,
     ONTOLOGY,
     PROBA,
@@ -57,7 +58,7 @@ class Predictions:
     ontology
         Cell Ontology id of each class, "" where none is known, shape (n_classes,).
     winner
-        Code of the class with the most votes, shape (n,).
+        Code of the class that each cell is called or nearest to, shape (n,).
     votes
         Fold models that voted for it, shape (n,).
     status
@@ -65,7 +66,7 @@ class Predictions:
     proba
         Calibrated class probabilities, shape (n, n_classes), float32; each row sums to 1.
     similarity
-        Cosine between the cell and the mean profile of its most voted class, -1 to 1, shape (n,).
+        Cosine between the cell and the mean profile of that class, shape (n,).
     """
 
     cells: NDArray[np.object_]
@@ -87,7 +88,7 @@ class Predictions:
 
     @property
     def confidence(self) -> NDArray[np.float32]:
-        """Probability of the most voted class, 0 to 1."""
+        """Probability of the class that the cell is called or nearest to, 0 to 1."""
         return self.proba[np.arange(len(self)), self.winner]
 
     @property
@@ -96,7 +97,7 @@ class Predictions:
         return np.asarray(softmax_entropy(self.proba))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per cell: label, confidence, entropy, votes, status, ontology_term_id."""
+        """Return one row per cell: label, confidence, entropy, votes, status, nearest_class, ontology id."""
         frame = pd.DataFrame(
             {
                 LABEL: pd.Categorical(self.label, categories=[*self.classes, NO_AGREEMENT, UNKNOWN]),
@@ -104,6 +105,7 @@ class Predictions:
                 ENTROPY: self.entropy.astype(np.float32),
                 VOTES: self.votes.astype(np.int32),
                 STATUS: pd.Categorical(self.status, categories=list(STATUSES)),
+                NEAREST: pd.Categorical(self.classes[self.winner], categories=list(self.classes)),
             },
             index=pd.Index(self.cells, name="cell"),
         )
@@ -116,8 +118,7 @@ class Predictions:
         """Return a copy of the cells with these labels and the record of how they were made.
 
         The columns are listed in :mod:`orthotype._keys`; those of an earlier annotation under the same key
-        are
-        replaced.
+        are replaced.
         """
         annotated = adata.copy()
         frame = self.to_frame()

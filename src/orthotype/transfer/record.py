@@ -8,19 +8,21 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orthotype._version import __version__
-from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
+from orthotype.models.profiles import ClassProfiles
 from orthotype.models.shift import SpeciesShift
+from orthotype.transfer.biology_tables import biology_tables
 from orthotype.transfer.labelling import Labelling
+from orthotype.transfer.profile_pair import Pair
+from orthotype.transfer.proposals import Proposals
 from orthotype.transfer.state import ModelState
 
 PACKAGES = ("anndata", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 def annotation_record(
-    state: ModelState, found: Labelling, *, parameters: Mapping[str, Any]
+    state: ModelState, found: Labelling, *, parameters: Mapping[str, Any], proposals: Proposals
 ) -> dict[str, Any]:
     """Return what ``uns`` keeps of an annotation.
 
@@ -32,20 +34,29 @@ def annotation_record(
         What it said of the cells.
     parameters
         What was asked for.
+    proposals
+        Proposed types among the unknown cells.
 
     Returns
     -------
     ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's
     ``card``, the gene ``coverage``, the ``genes`` that speak for each class with their means in source and
-    target, the species ``shift``, the ``ratios`` of likeness and the ``run``.
+    target, the species ``shift``, what ``alignment`` changed, the ``proposals``, the ``ratios`` of likeness
+    and the ``run``; and the tables of :mod:`orthotype.transfer.biology`.
     """
-    table, shift = found.table, found.shift
+    table, shift, pair = found.table, found.shift, Pair.of(state, found)
     details = {
         "card": state.full_card(),
         "coverage": {"source": state.card["coverage"], "target": found.coverage},
-        "genes": _gene_rows(state, found),
+        "genes": _gene_rows(state, pair.target),
         "shift": None if shift is None else _shift_entry(shift, found),
+        "alignment": {
+            "kind": parameters.get("alignment", "none"),
+            "n_neighbors": parameters.get("n_neighbors", 0),
+            **found.effect.to_dict(state.classes),
+        },
         "ratios": found.ratios,
+        "proposals": proposals.to_records(),
         "run": {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {
@@ -71,6 +82,7 @@ def annotation_record(
         "model_hash": state.hash(),
         "orthotype_version": __version__,
         "details": json.dumps(details, ensure_ascii=False, allow_nan=False),
+        **biology_tables(pair),
     }
 
 
@@ -86,25 +98,11 @@ def _shift_entry(shift: SpeciesShift, found: Labelling) -> dict[str, Any]:
     }
 
 
-def _gene_rows(state: ModelState, found: Labelling) -> list[dict[str, Any]]:
+def _gene_rows(state: ModelState, target: ClassProfiles) -> list[dict[str, Any]]:
     """Return the top genes of each class with their mean in its source cells and in the cells so called."""
-    top = [state.top_features(k) for k in range(len(state.classes))]
-    shown = np.unique(np.concatenate(top))
-    target = _profiles(state, found, shown)
     rows = []
     for k, name in enumerate(state.classes):
-        places = np.searchsorted(shown, top[k])
-        for gene, place in zip(state.card["top_genes"][str(name)], places, strict=True):
+        for gene, place in zip(state.card["top_genes"][str(name)], state.top_features(k), strict=True):
             target_mean = round(float(target.mean[k, place]), 6) if target.n_cells[k] > 0 else None
             rows.append({"class": str(name), **gene, "target_mean": target_mean})
     return rows
-
-
-def _profiles(state: ModelState, found: Labelling, columns: NDArray[np.intp]) -> ClassProfiles:
-    """Return means of some features over the cells that were called each class."""
-    table = found.table
-    aligned = state.space.align(table.genes, species=table.species).restricted(columns)
-    winner, n_classes = found.predictions.winner, len(state.classes)
-    return class_profiles(
-        (rows, one_hot(winner[where], n_classes)) for where, rows in aligned.blocks(table.rows)
-    )

@@ -1,0 +1,51 @@
+"""The cells to be labelled, as a model meets them: encoded rows for the sweep, and a sample to learn from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype.cells.space import Alignment
+from orthotype.cells.table import CellTable
+from orthotype.models.linear.sweep import Sweep
+
+# What is learned from the target without labels is learned from at most so many of its cells.
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """Cells, how their genes meet the model, and rows per block; no result depends on the last."""
+
+    table: CellTable
+    aligned: Alignment
+    block_size: int
+
+    def sweep(
+        self, coef: NDArray[np.floating], intercept: NDArray[np.floating], *, extra: NDArray[np.floating]
+    ) -> Sweep:
+        """Return models (n_models, n_classes, n_selected), ready for the encoded rows of these cells."""
+        return Sweep(coef, intercept, gene_to_column=np.arange(coef.shape[2]), encoding="none", extra=extra)
+
+    def rows(self) -> Iterator[sp.csr_array]:
+        """Yield blocks of encoded rows; the cells themselves are read once, however often this is called."""
+        return (rows for _, rows in self.aligned.blocks(self.table.rows, size=self.block_size))
+
+    def sampled(self) -> NDArray[np.intp]:
+        """Return which cells are in the sample: all, or evenly spaced ones."""
+        n = self.table.n_cells
+        return np.arange(n) if n <= SAMPLE else np.linspace(0, n - 1, SAMPLE).astype(np.intp)
+
+    def sample(self) -> sp.csr_array:
+        """Return the encoded cells of the sample, shape (n_sampled, n_selected)."""
+        chosen = self.sampled()
+        parts = []
+        for where, rows in self.aligned.blocks(self.table.rows, size=self.block_size):
+            first, last = np.searchsorted(chosen, (where.start, where.stop))
+            if last - first == rows.shape[0]:
+                parts.append(rows)
+            elif last > first:
+                parts.append(sp.csr_array(rows[chosen[first:last] - where.start]))
+        return sp.csr_array(sp.vstack(parts, format="csr"))

@@ -1,0 +1,134 @@
+"""Targets and sources that alignment and the unknown rule must survive; real bundled cells throughout."""
+
+import warnings
+
+import anndata
+import numpy as np
+import pytest
+
+import orthotype as ot
+from orthotype.errors import OrthotypeWarning
+
+LABELS = "cell_ontology_class"
+PLAIN = {"alignment": "none", "unknown": "none", "n_neighbors": 0}
+
+
+@pytest.fixture(scope="module")
+def mouse() -> anndata.AnnData:
+    return ot.datasets.get("baron2016-mouse")
+
+
+@pytest.fixture(scope="module")
+def human() -> anndata.AnnData:
+    return ot.datasets.get("baron2016-human")
+
+
+@pytest.fixture(scope="module")
+def model(mouse: anndata.AnnData) -> ot.LabelTransfer:
+    return ot.LabelTransfer().fit(mouse, labels=LABELS, species="mouse")
+
+
+def truth(cells: anndata.AnnData) -> np.ndarray:
+    return cells.obs[LABELS].astype(str).to_numpy()
+
+
+def test_one_cell_is_labelled_by_itself(model: ot.LabelTransfer, human: anndata.AnnData) -> None:
+    one = human[truth(human) == "pancreatic A cell"][:1].copy()
+    found = model.label(one, species="human")
+    assert found.shift is not None
+    assert found.shift.reason == "no shift was taken: fewer than two classes were called"
+    alone = model.label(one, species="human", **PLAIN)
+    np.testing.assert_allclose(found.predictions.proba, alone.predictions.proba, atol=1e-6)
+    assert found.predictions.label[0] == "pancreatic A cell"
+
+
+def test_cells_of_one_class_keep_their_class(model: ot.LabelTransfer, human: anndata.AnnData) -> None:
+    found = model.label(human[truth(human) == "pancreatic A cell"].copy(), species="human")
+    told = found.predictions
+    assert (told.classes[told.winner] == "pancreatic A cell").mean() > 0.97
+    assert (told.status == "unknown").mean() < 0.15
+
+
+def test_the_source_itself_comes_back_as_it_was_labelled(
+    model: ot.LabelTransfer, mouse: anndata.AnnData
+) -> None:
+    found = model.label(mouse, species="mouse")
+    told = found.predictions
+    assert (told.classes[told.winner] == truth(mouse)).mean() > 0.96
+    assert (told.status == "unknown").mean() < 0.06
+    assert found.shift is not None
+    assert np.abs(found.shift.delta).max() < 0.1
+    assert found.ratios["likeness"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_another_tissue_comes_back_mostly_unknown_and_says_so(
+    model: ot.LabelTransfer, human: anndata.AnnData
+) -> None:
+    marrow = ot.datasets.get("setty2019-human-marrow-subset")
+    for by, cells in ((model, marrow), (ot.load("mouse-marrow"), human)):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", OrthotypeWarning)
+            told = by.label(cells, species="human").predictions
+        assert any("too unlike the source for its labels to be trusted" in str(w.message) for w in said)
+        assert (told.status == "unknown").mean() > 0.8
+
+
+def test_a_third_of_the_genes_is_told_to_be_poor_and_alignment_helps(
+    model: ot.LabelTransfer, mouse: anndata.AnnData, human: anndata.AnnData
+) -> None:
+    few = human[:, np.random.default_rng(0).random(human.n_vars) < 0.3].copy()
+    with pytest.warns(OrthotypeWarning, match=r"gene coverage is poor: .* train with the target given"):
+        found = model.label(few, species="human")
+    assert found.coverage["model_genes"]["expected_loss"] > 0.1
+    informed = ot.LabelTransfer().fit(mouse, labels=LABELS, species="mouse", target=few)
+    scores = []
+    for options in (PLAIN, {}):
+        told = informed.label(few, species="human", **options).predictions
+        called, known = told.classes[told.winner], np.isin(truth(human), told.classes.astype(str))
+        names = np.unique(truth(human)[known])
+        scores.append(np.mean([(called[truth(human) == name] == name).mean() for name in names]))
+    assert scores[1] > max(scores[0] + 0.05, 0.6)
+
+
+def test_a_tenth_of_the_source_labels_swapped_is_survived(
+    mouse: anndata.AnnData, human: anndata.AnnData
+) -> None:
+    swapped, rng = mouse.copy(), np.random.default_rng(0)
+    labels = truth(mouse)
+    wrong = rng.random(len(labels)) < 0.1
+    labels[wrong] = rng.permutation(labels[wrong])
+    swapped.obs[LABELS] = labels
+    told = ot.LabelTransfer().fit(swapped, labels=LABELS, species="mouse").label(human, species="human")
+    known = np.isin(truth(human), told.predictions.classes.astype(str))
+    called = told.predictions.classes[told.predictions.winner]
+    assert (called == truth(human))[known].mean() > 0.88
+
+
+def test_two_classes_swapped_in_the_source_are_swapped_in_the_target(
+    mouse: anndata.AnnData, human: anndata.AnnData
+) -> None:
+    names = {"pancreatic A cell": "type B pancreatic cell", "type B pancreatic cell": "pancreatic A cell"}
+    swapped = mouse.copy()
+    swapped.obs[LABELS] = [names.get(name, name) for name in truth(mouse)]
+    told = ot.LabelTransfer().fit(swapped, labels=LABELS, species="mouse").label(human, species="human")
+    called = told.predictions.classes[told.predictions.winner]
+    alpha = truth(human) == "pancreatic A cell"
+    assert (called[alpha] == "type B pancreatic cell").mean() > 0.9
+
+
+@pytest.mark.parametrize("wrong", [{"alignment": "yes"}, {"unknown": "maybe"}, {"n_neighbors": -1}])
+def test_options_that_do_not_exist(model: ot.LabelTransfer, human: anndata.AnnData, wrong: dict) -> None:
+    with pytest.raises(ot.errors.InputError, match=f"{next(iter(wrong))} is .* expected"):
+        model.label(human[:5], species="human", **wrong)
+
+
+def test_what_alignment_changed_is_in_the_record(model: ot.LabelTransfer, human: anndata.AnnData) -> None:
+    found = model.label(human, species="human")
+    plain = model.label(human, species="human", **PLAIN)
+    told = found.effect.to_dict(found.predictions.classes)
+    before, after = plain.predictions.winner, found.predictions.winner
+    assert told["n_compared"] == human.n_obs
+    assert abs(told["n_changed"] - int((before != after).sum())) <= 2
+    assert sum(told["labels_without"].values()) == sum(told["labels_with"].values()) == human.n_obs
+    assert sum(each["cells"] for each in told["moved"]) <= told["n_changed"]
+    assert told["mean_confidence_without"] == pytest.approx(plain.predictions.confidence.mean(), abs=1e-4)
