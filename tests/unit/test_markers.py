@@ -8,10 +8,10 @@ from scipy.stats import false_discovery_control, mannwhitneyu
 
 import orthotype as ot
 from orthotype.errors import InputError
+from orthotype.models.rank_sums import gene_ranks
 from orthotype.study.marker_sets import compare_cells, pools, random_sets, strata
 from orthotype.study.markers import evidence_by_halves, marker_evidence, marker_test, source_markers
 from orthotype.study.pairing import Columns, make_pair
-from orthotype.study.rank_sums import gene_ranks
 from orthotype.study.recipe import Recipe
 
 LABELS = Columns(source_labels="cell_type", target_labels="cell_type")

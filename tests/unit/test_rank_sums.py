@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from orthotype.errors import InputError
-from orthotype.study.rank_sums import gene_ranks
+from orthotype.models.rank_sums import gene_ranks
 
 
 def counts(rng, n_cells=60, n_genes=17):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_rel
 
 from orthotype.errors import InputError
-from orthotype.study.significance import benjamini_hochberg, paired_tests
+from orthotype.metrics.adjusted import benjamini_hochberg
+from orthotype.study.significance import paired_tests
 
 
 def simulated(*, gain: float = 0.0, classes: int = 6, repeats: int = 5, seed: int = 0) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pytest
 import scipy.sparse as sp
 
 from orthotype.errors import OrthotypeError
+from orthotype.metrics.adjusted import benjamini_hochberg
 from orthotype.models.consensus import count_votes
-from orthotype.study.significance import benjamini_hochberg
 from orthotype.study.steps.checks import (
     Watched,
     check_adjusted,

@@ -125,6 +125,14 @@ class CellOntology:
         shared = self._line(self.id(a)) & self._line(self.id(b))
         return max(shared, key=lambda term: (self._information[term], term), default=None)
 
+    def information(self, term: str) -> float:
+        """Return how much a term says, IC(t): 0 for the root, 1 for a term with no kinds of its own."""
+        return self._information[self.id(term)]
+
+    def share(self, term: str) -> float:
+        """Return the share of all terms that are a kind of this one, itself included, 0 to 1."""
+        return float(len(self) ** -self.information(term))
+
     def similarity(self, a: str, b: str) -> float:
         """Return how much of what both terms say they say in common (Lin), 0 to 1; the same term has 1."""
         a, b = self.id(a), self.id(b)

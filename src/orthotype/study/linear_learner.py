@@ -9,7 +9,6 @@ its temperature in its weights, W0 / T and b0 / T: what is held to is a model wh
 they say, on the scale on which the few cells speak.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,24 +17,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.errors import ConvergenceWarning, InputError, ModelFileError, Problems
-from orthotype.models.folds import make_folds
+from orthotype.errors import InputError, ModelFileError, Problems
 from orthotype.models.linear.choice import Rule
+from orthotype.models.linear.few import FewCells
 from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.matrix import as_rows
 from orthotype.models.linear.path import fit_path, stratified_folds
-from orthotype.models.linear.softmax import row_losses, softmax
-from orthotype.models.linear.solve import ABSENT, solve, warn_not_converged
-from orthotype.models.linear.span import Span
+from orthotype.models.linear.softmax import softmax
+from orthotype.models.linear.solve import ABSENT
 from orthotype.models.linear.temperature import fit_temperature
 from orthotype.study.learners import Arrays, Codes, FittedModel, Proba
-from orthotype.transfer.adapting import STRENGTHS
 
 Floats = NDArray[np.float64]
 
 ARRAYS: Final = ("coef", "intercept")
-TOL, MAX_ITER = 1e-6, 200
-NOTHING_LEFT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +71,7 @@ class LinearLearner:
 
     The penalty and the temperature of a source model are chosen by folds within the cells it is given, so a
     cell that the study holds out decides nothing. On a few target cells the strength is chosen by folds of
-    those, among the strengths of :meth:`orthotype.LabelTransfer.adapt` and the source model as it is; where
+    those, among the powers of ten from 100 to 0.001 and the source model as it is; where
     fewer than two classes have a second cell to be held out, it is the weakest.
 
     Parameters
@@ -147,14 +141,14 @@ class LinearLearner:
         if len(codes) == 0:
             return model
         present = np.bincount(codes, minlength=len(model.coef)) > 0
-        return self._few(FewCells(X, codes, model.with_room(present), centred=True), seed)
+        return self._few(X, codes, model.with_room(present), seed, centred=True)
 
     def scratch(self, X: sp.csr_array, codes: Codes, *, n_classes: int, seed: int) -> LinearModel:
         """Learn from a few labelled target cells alone."""
         nothing = LinearModel(np.zeros((n_classes, X.shape[1]), dtype=np.float32), np.full(n_classes, ABSENT))
         if len(codes) == 0:
             return nothing
-        return self._few(FewCells(X, codes, nothing, centred=False), seed)
+        return self._few(X, codes, nothing, seed, centred=False)
 
     def load(self, arrays: Arrays) -> LinearModel:
         """Return a model from what its ``arrays()`` gave.
@@ -166,93 +160,15 @@ class LinearLearner:
         """
         return _load(arrays)
 
-    def _few(self, cells: "FewCells", seed: int) -> LinearModel:
+    def _few(
+        self, X: sp.csr_array, codes: Codes, before: LinearModel, seed: int, *, centred: bool
+    ) -> LinearModel:
+        cells = FewCells(X, codes, before, centred=centred)
         alpha = cells.choose(self.n_splits, seed) if self.few_alpha is None else self.few_alpha
-        return cells.model(alpha)
-
-
-class FewCells:
-    """A few labelled cells in the span of their rows, where one strength is fitted in a millisecond.
-
-    Every strength and every fold is a fit of the same reduced rows: a fold is weights of zero.
-
-    Parameters
-    ----------
-    X
-        Encoded cells x genes.
-    codes
-        Their classes.
-    before
-        The model to start from; classes without a cell keep what it says of them.
-    centred
-        Whether the penalty pulls to its weights, or to zero.
-    """
-
-    def __init__(self, X: sp.csr_array, codes: Codes, before: LinearModel, *, centred: bool) -> None:
-        self.codes, self.before, self.centred = codes, before, centred
-        rows = as_rows(X.astype(np.float64))
-        prior = before.coef.astype(np.float64)
-        self.span = Span(rows, prior)
-        level = before.intercept + prior @ np.asarray(X.mean(axis=0), dtype=np.float64)
-        self.start = (np.asarray(self.span.prior, dtype=np.float64), level)
-
-    def fit(self, alpha: float, *, used: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
-        """Return weights and intercepts on the reduced rows, from the cells that are used.
-
-        Cells that are all called with certainty leave no loss that a gap could be relative to; a fit that
-        ends there is not reported as unfinished.
-        """
         if alpha == np.inf:
-            return self.start
-        given = None if used is None else used.astype(np.float64)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            found = solve(
-                self.span.rows,
-                self.codes,
-                n_classes=len(self.before.intercept),
-                alpha=alpha,
-                sample_weight=class_weights(self.codes, sample_weight=given),
-                center=self.start[0] if self.centred else None,
-                start=self.start if self.centred else None,
-                tol=TOL,
-                max_iter=MAX_ITER,
-                method="lbfgs",
-            )
-        if not found.converged and found.objective > NOTHING_LEFT:
-            warn_not_converged(found.diagnostics, TOL)
-        return np.asarray(found.coef, dtype=np.float64), found.intercept.astype(np.float64)
-
-    def model(self, alpha: float) -> LinearModel:
-        """Return the fit to all cells, on genes; alpha of infinity is the model from before."""
-        if alpha == np.inf:
-            return self.before
-        coef, intercept = self.span.expand(*self.fit(alpha))
+            return before
+        coef, intercept = cells.expanded(alpha)
         return LinearModel(np.ascontiguousarray(coef, dtype=np.float32), intercept)
-
-    def choose(self, n_splits: int, seed: int) -> float:
-        """Return the strength with the lowest held-out loss, the stronger among equals.
-
-        Around a source model, infinity is among them: the source as it is, intercepts and all, where nothing
-        predicts the held-out cells better. Every class weighs the same. From nothing, a held-out cell whose
-        class no other cell has is left out.
-        """
-        if (np.bincount(self.codes) >= 2).sum() < 2:
-            return float(STRENGTHS[-1])
-        strengths = [np.inf, *STRENGTHS.tolist()] if self.centred else STRENGTHS.tolist()
-        folds = make_folds(self.codes, n_splits=min(n_splits, len(self.codes)), random_state=seed)
-        weights = class_weights(self.codes)
-        losses = np.zeros(len(strengths))
-        for fold in np.unique(folds):
-            used = folds != fold
-            if len(np.unique(self.codes[used])) < 2:
-                continue
-            test = ~used & (np.isin(self.codes, self.codes[used]) | self.centred)
-            for i, alpha in enumerate(strengths):
-                coef, intercept = self.fit(alpha, used=used)
-                scores = self.span.rows.scores(coef.T, intercept)[test]
-                losses[i] += weights[test] @ row_losses(scores, self.codes[test])
-        return float(strengths[int(np.argmin(losses))])
 
 
 def _temperature(scores: NDArray[np.floating], codes: Codes) -> float:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from orthotype.study.rank_sums import GeneRanks
+from orthotype.models.rank_sums import GeneRanks
 
 Floats = NDArray[np.float64]
 Columns = NDArray[np.intp]

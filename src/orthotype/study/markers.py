@@ -21,7 +21,7 @@ X : (n_cells, n_features) CSR, zero or positive, on the scale that the model see
     with log-normalised values a difference of means is close to a log fold change, with binarised values it
     is a difference of detection.
 AUROC : chance that a cell of the class has more of the gene than another cell
-    (:mod:`orthotype.study.rank_sums`).
+    (:mod:`orthotype.models.rank_sums`).
 """
 
 from collections.abc import Collection, Sequence
@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 
 from orthotype._keys import RESERVED_LABELS
 from orthotype.errors import InputError, Problems, listed
+from orthotype.metrics.adjusted import benjamini_hochberg
+from orthotype.models.rank_sums import gene_ranks
 from orthotype.study.learners import Codes, Learner
 from orthotype.study.marker_sets import compare_cells, pools, random_sets, strata
-from orthotype.study.rank_sums import gene_ranks
-from orthotype.study.significance import benjamini_hochberg
 
 Floats = NDArray[np.float64]
 Columns = NDArray[np.intp]
