@@ -29,10 +29,13 @@ SECTIONS = [
     "Gene coverage",
     "What came out",
     "Confidence",
+    "With and without alignment",
+    "Beyond the classes",
     "Against the given labels",
     "Confusion",
     "Class by class",
     "Top genes of each class",
+    "Which biology transfers",
     "How it was run",
 ]
 

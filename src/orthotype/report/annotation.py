@@ -9,8 +9,10 @@ from orthotype._keys import KEY
 from orthotype.cells.table import check_column
 from orthotype.errors import Problems
 from orthotype.metrics import Evaluation
+from orthotype.report.proposals import rolled_up
 from orthotype.report.write import write_report
 from orthotype.transfer.annotated import evaluate_annotation, read_annotation
+from orthotype.transfer.biology import has_biology, marker_transfer, transferability
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,7 +74,7 @@ def report_annotation(
         predictions = predictions.assign(true=adata.obs[labels].to_numpy())
     card, run = found.card, dict(found.details.get("run") or {})
     target = (run.get("target") or {}).get("species") or "target"
-    genes = found.details.get("genes")
+    genes, kept = found.details.get("genes"), has_biology(adata, key_added=key_added)
     return write_report(
         path,
         title=title
@@ -83,5 +85,9 @@ def report_annotation(
         coverage=found.details.get("coverage") or {},
         evaluation=evaluation,
         genes=pd.DataFrame(genes) if genes else None,
+        details=found.details,
+        transferability=transferability(adata, key_added=key_added) if kept else None,
+        markers=marker_transfer(adata, key_added=key_added) if kept else None,
+        rolled=rolled_up(adata, key_added=key_added),
         force=force,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from orthotype._files import written_whole
+from orthotype.report.page import page
 from orthotype.report.svg import bar
 from orthotype.report.words import count, percent, score
 from orthotype.study.reading import fitting_share, written
@@ -60,17 +61,9 @@ def write_reading(
     OutputError
         If the place cannot be written, or holds a file and ``force`` is false.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("orthotype.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     known = shifted["fits"].notna()
-    page = environment.get_template("reading.html").render(
+    text = page(
+        "reading.html",
         title=title,
         lead=_lead(card, cells, plain, shifted),
         figures=_figures(plain, shifted),
@@ -85,7 +78,7 @@ def write_reading(
         command=command,
     )
     with written_whole(path, force=force) as beside:
-        beside.write_text(page, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
     return Path(path)
 
 

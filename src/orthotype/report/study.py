@@ -6,6 +6,7 @@ from typing import Any
 
 from orthotype._files import written_whole
 from orthotype.report.inputs import what_went_in
+from orthotype.report.page import page
 from orthotype.report.study_few_shot import few_shot_section
 from orthotype.report.study_source import source_section
 from orthotype.report.study_transfer import transfer_section
@@ -40,7 +41,8 @@ def report_study(path: str | Path, study: Study, *, title: str | None = None, fo
         If the place cannot be written, or holds a file and ``force`` is false.
     """
     tables, record = study.tables, study.record
-    page = _page(
+    text = page(
+        "study.html",
         title=title or _title(record),
         lead=_lead(record),
         answers=study.answers,
@@ -55,21 +57,8 @@ def report_study(path: str | Path, study: Study, *, title: str | None = None, fo
         run=_run(record),
     )
     with written_whole(path, force=force) as beside:
-        beside.write_text(page, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
     return Path(path)
-
-
-def _page(**context: Any) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("orthotype.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("study.html").render(**context)
 
 
 def _title(record: Mapping[str, Any]) -> str:

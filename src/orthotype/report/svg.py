@@ -42,6 +42,13 @@ def span(value: float, low: float, high: float) -> Markup:
     return _stretched(drawn)
 
 
+def diverging(share: float, style: str) -> Markup:
+    """Draw a signed share (-1 to 1) as a bar to the left or the right of the middle."""
+    width = 50 * min(abs(share), 1.0)
+    start = 50.0 if share >= 0 else 50 - width
+    return _stretched([_rect(0, 0, 100, 10, "track"), _rect(start, 0, max(width, 0.5), 10, style)])
+
+
 def histogram(series: Sequence[Series], *, title: str, x_label: str, y_label: str) -> Markup:
     """Draw a stacked histogram of a quantity between 0 and 1."""
     n_bins = len(series[0].counts)

@@ -10,12 +10,16 @@ from orthotype._files import written_whole
 from orthotype._keys import CONFIDENCE, LABEL, STATUS
 from orthotype.errors import Problems, listed
 from orthotype.metrics import Evaluation
+from orthotype.report.alignment import alignment
+from orthotype.report.biology import biology
 from orthotype.report.comparison import comparison
 from orthotype.report.coverage import gene_coverage
 from orthotype.report.genes import top_genes
 from orthotype.report.inputs import how_it_was_run, what_went_in
 from orthotype.report.lead import figures, lead
 from orthotype.report.outcome import confidence_plot, labels_given, status_shares, votes_line
+from orthotype.report.page import page
+from orthotype.report.proposals import proposals
 
 NEEDED = (LABEL, CONFIDENCE, STATUS)
 
@@ -30,6 +34,10 @@ def write_report(
     coverage: Mapping[str, Any],
     evaluation: Evaluation | None = None,
     genes: pd.DataFrame | None = None,
+    details: Mapping[str, Any] | None = None,
+    transferability: pd.DataFrame | None = None,
+    markers: pd.DataFrame | None = None,
+    rolled: pd.DataFrame | None = None,
     force: bool = False,
 ) -> Path:
     """Write one HTML file that says what was labelled, how well, from which genes and how to repeat it.
@@ -60,6 +68,12 @@ def write_report(
     genes
         ``class``, ``gene``, ``weight`` and if known ``source_mean`` and ``target_mean``, the encoded
         expression.
+    details
+        Record of the annotation, for what its ``alignment`` changed.
+    transferability, markers
+        Tables of :func:`orthotype.transferability` and :func:`orthotype.marker_transfer`.
+    rolled
+        Table of :func:`orthotype.roll_up`.
     force
         Overwrite an existing file.
 
@@ -76,7 +90,8 @@ def write_report(
         If the place cannot be written, or holds a file and ``force`` is false.
     """
     _check(predictions, genes)
-    page = _page(
+    text = page(
+        "report.html",
         title=title,
         lead=lead(run, card, predictions, evaluation),
         figures=figures(predictions, evaluation),
@@ -89,24 +104,14 @@ def write_report(
         votes=votes_line(predictions, card),
         evaluation=None if evaluation is None else comparison(evaluation),
         genes=top_genes(genes),
+        alignment=alignment(details or {}, predictions, transferability),
+        proposals=proposals(details or {}, predictions, rolled),
+        biology=biology(transferability, markers),
         run=how_it_was_run(run, card),
     )
     with written_whole(path, force=force) as beside:
-        beside.write_text(page, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
     return Path(path)
-
-
-def _page(**context: Any) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("orthotype.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(**context)
 
 
 def _check(predictions: pd.DataFrame, genes: pd.DataFrame | None) -> None:
