@@ -1,23 +1,37 @@
 """LabelTransfer: train on labelled cells of one species, label the cells of another."""
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 
+from orthotype.cells.backed import as_cells
+from orthotype.cells.clusters import Table
 from orthotype.cells.columns import check_labels
 from orthotype.cells.encode import Encoder, encoder_from
-from orthotype.cells.table import BLOCK_SIZE, CellTable, labelled_mask, open_cells, warn_of_repeated
+from orthotype.cells.memory import Progress, memory_for
+from orthotype.cells.survey import MatrixError
+from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells, warn_of_repeated
 from orthotype.errors import Problems
 from orthotype.models.consensus import ConsensusClassifier
-from orthotype.transfer.adapting import adapt_state
+from orthotype.models.neighbours import N_NEIGHBORS
+from orthotype.transfer.adapt_request import check_adapting
+from orthotype.transfer.adapting import adapt_state, gather
+from orthotype.transfer.adapting_report import AdaptReport
 from orthotype.transfer.annotator import Annotator
-from orthotype.transfer.fitting import choose_orthologs, fit_state, open_source
+from orthotype.transfer.calibrating import calibrate_state
+from orthotype.transfer.fitting import Source, choose_orthologs, fit_state
+from orthotype.transfer.joining import as_sources, open_sources
+from orthotype.transfer.labelling import Options
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from orthotype.cells.backed import StoredCells
 
 
 class LabelTransfer(Annotator):
@@ -52,6 +66,8 @@ class LabelTransfer(Annotator):
     ----------
     state_ : ModelState
         The fitted model; ``card`` is what a person wants to know of it.
+    adapt_report_ : AdaptReport
+        What :meth:`adapt` did; on the model that it returned.
 
     Examples
     --------
@@ -62,6 +78,8 @@ class LabelTransfer(Annotator):
     >>> human.obs["orthotype_label"].iloc[0], human.obs["cell_ontology_class"].iloc[0]
     ('type B pancreatic cell', 'type B pancreatic cell')
     """
+
+    adapt_report_: AdaptReport
 
     def __init__(
         self,
@@ -86,30 +104,36 @@ class LabelTransfer(Annotator):
 
     def fit(
         self,
-        source: "AnnData",
+        source: "AnnData | StoredCells | str | Path | Sequence[AnnData | StoredCells | str | Path]",
         *,
         labels: str,
-        species: str | None = None,
+        species: str | Sequence[str | None] | None = None,
         batch: str | None = None,
         layer: str | None = None,
         min_cells: int = 2,
-        target: "AnnData | None" = None,
+        target: "AnnData | StoredCells | str | Path | None" = None,
         target_species: str | None = None,
         orthologs: "pd.DataFrame | str | Path | None" = None,
+        max_memory: int | str | None = None,
+        progress: Progress | None = None,
+        client: Any = None,
     ) -> Self:
         """Learn the classes of labelled cells.
 
         Parameters
         ----------
         source
-            Labelled cells x genes; never changed. Cells without a label are left out.
+            Labelled cells x genes, or a file of them; never changed. Cells without a label are left out. The
+            matrix of a file (``.h5ad``, ``.zarr``, or an AnnData opened with ``backed="r"``) is read in
+            blocks, twice, and never held in memory; the model is the same to the last bit. A list of them is
+            one reference with the genes that all of them have, by single orthologs in another species.
         labels
             obs column with the classes.
         species
-            Species of the source; None lets the gene names decide.
+            Species of the source, or of each; None lets the gene names decide.
         batch
             obs column with donors or batches: then no donor is in both the training and the held-out part of
-            a fold.
+            a fold. Batches of several sources are told apart.
         layer
             Where the counts are: ``"X"``, ``"raw"`` or the name of a layer; None to find them.
         min_cells
@@ -122,27 +146,59 @@ class LabelTransfer(Annotator):
             source.
         orthologs
             A table of orthologs to use instead of the bundled one.
+        max_memory
+            For files: what the process may take, in bytes or as ``"2GB"``; the rest goes on disk.
+        progress
+            For files: told what is being done, how far it has come, and how far it has to go.
+        client
+            For files: a ``dask.distributed.Client`` whose workers read and encode the cells; the model is the
+            same to the last bit. See ``docs/scale.md``.
 
         Raises
         ------
         InputError
             With every problem of the source at once.
+        ClusterError
+            If the cluster goes away.
         """
-        encoder = encoder_from(self.encoder)
-        checked = open_source(
-            source,
-            labels=labels,
-            species=species,
-            batch=batch,
-            layer=layer,
-            min_cells=min_cells,
-            subject="the source",
-        )
-        other = None
-        if target is not None:
-            other = open_cells(target, subject="the target", species=target_species)
-            warn_of_repeated(other.genes, "the target")
-        self.state_ = fit_state(
+        memory = memory_for(max_memory, progress=progress, client=client)
+        cells = as_sources(source, memory=memory)
+        others = None if target is None else as_cells(target, memory=memory)
+
+        def fitted(look_first: bool | None) -> ModelState:
+            checked = open_sources(
+                cells,
+                labels=labels,
+                species=species,
+                batch=batch,
+                layer=layer,
+                min_cells=min_cells,
+                look_first=look_first,
+            )
+            other = None
+            if others is not None:
+                other = open_cells(
+                    others, subject="the target", species=target_species, look_first=look_first
+                )
+                warn_of_repeated(other.genes, "the target")
+            return self._fit(checked, other, target_species=target_species, orthologs=orthologs)
+
+        try:
+            self.state_ = fitted(None)
+        except MatrixError:
+            self.state_ = fitted(True)
+        return self
+
+    def _fit(
+        self,
+        checked: Source,
+        other: CellTable | None,
+        *,
+        target_species: str | None,
+        orthologs: "pd.DataFrame | str | Path | None",
+    ) -> ModelState:
+        """Return the model of cells that were checked."""
+        return fit_state(
             checked,
             orthologs=choose_orthologs(
                 checked.table.species,
@@ -151,7 +207,7 @@ class LabelTransfer(Annotator):
                 policy=self.policy,
                 table=orthologs,
             ),
-            encoder=encoder,
+            encoder=encoder_from(self.encoder),
             classifier=ConsensusClassifier(
                 alpha=self.alpha, n_splits=self.n_splits, random_state=self.random_state
             ),
@@ -160,52 +216,133 @@ class LabelTransfer(Annotator):
             selection=self.selection,
             block_size=self.block_size,
         )
-        return self
 
     def adapt(
         self,
         few: "AnnData",
         *,
-        labels: str,
+        labels: Table,
+        clusters: str | None = None,
+        target: "AnnData | None" = None,
+        new_classes: Sequence[str] = (),
         species: str | None = None,
         layer: str | None = None,
-        strength: float | Literal["cv"] = "cv",
+        strength: float | Literal["auto"] = "auto",
+        random_state: int | None = None,
     ) -> Self:
         """Return a new model that has learned from a few labelled target cells; this one stays as it is.
+
+        The source is the prior, of one strength for every number of cells. Classes without a label stay
+        reachable. See ``docs/adapt.md``.
 
         Parameters
         ----------
         few
-            Labelled cells of the target; cells without a label are left out.
+            Cells of the target, of which some are labelled. The others, if there are any, are the target.
         labels
-            obs column with classes of the model.
+            Labels of the cells: an obs column, a Series or mapping of cell to label, or a table of them with
+            the columns ``cell`` and ``label`` (a csv file, a suggestion table that was filled in). Cells
+            without a label are not learned from.
+        clusters
+            obs column with clusters: then ``labels`` is a Series, mapping or table of cluster to label.
+        target
+            All cells of the target, if they are at hand: their labels, if they have any, are never looked at.
+            The species shift is estimated on them, and the report says what changed on them.
+        new_classes
+            Names of classes that the model is to learn although they look like one of its classes. Other
+            names that it does not have become new classes anyway, and are told.
         species, layer
             As for :meth:`fit`.
         strength
-            How strongly the weights are held to the source; ``"cv"`` chooses on the few cells.
+            How strongly the weights are held to the source: alpha of the penalty, or ``"auto"``.
+        random_state
+            Decides the folds; None for that of the model.
+
+        Returns
+        -------
+        LabelTransfer
+            With ``adapt_report_``, an :class:`~orthotype.transfer.adapting_report.AdaptReport`: what was
+            chosen and why, what changed, which labels to look at again. The card keeps it as ``adapted``.
 
         Raises
         ------
         InputError
-            With every problem of the cells at once; for classes that the model does not know.
+            With every problem of the labels and cells at once.
+
+        Warns
+        -----
+        OrthotypeWarning
+            Of labels that are other names of the model's classes, and of new classes.
+        """
+        state = self._fitted()
+        seed = self.random_state if random_state is None else random_state
+        asked = check_adapting(
+            state,
+            few,
+            labels,
+            clusters=clusters,
+            species=species,
+            layer=layer,
+            target=target,
+            new_classes=new_classes,
+            strength=strength,
+        )
+        found = gather(state, asked.table, asked.labels, target=asked.target, block_size=self.block_size)
+        adapted = copy(self)
+        adapted.state_, adapted.adapt_report_ = adapt_state(
+            state, found, asked.names, strength=strength, random_state=seed, block_size=self.block_size
+        )
+        return adapted
+
+    def calibrate(
+        self,
+        target: "AnnData",
+        *,
+        labels: str,
+        species: str | None = None,
+        layer: str | None = None,
+        coverage: float = 0.9,
+        alignment: str = "shift",
+        n_neighbors: int = N_NEIGHBORS,
+    ) -> Self:
+        """Return a new model that knows how sure to be of this target, and names sets of classes.
+
+        Some of the target's cells have a label, and the model has not learned from them: they give a
+        temperature, and for each class the probability under which it can be ruled out, so that the set of
+        a cell holds its class for the stated share of the cells of every class. The labels stay the same.
+
+        Parameters
+        ----------
+        target
+            The cells to be labelled, some of them with a label.
+        labels
+            obs column with classes of the model; empty where there is none.
+        species, layer
+            As for :meth:`fit`.
+        coverage
+            Between 0 and 1, exclusive.
+        alignment, n_neighbors
+            As for :meth:`annotate`, which has to be asked the same way afterwards.
+
+        Raises
+        ------
+        InputError
+            With every problem of the cells at once.
         """
         state = self._fitted()
         problems = Problems("the labelled target cells")
-        names = check_labels(few, labels, min_cells=1, problems=problems)
-        kept = labelled_mask(names, n_cells=few.n_obs)
-        table: CellTable = open_cells(
-            few[kept], subject=problems.subject, species=species, layer=layer, problems=problems
-        )
-        adapted = self._copy()
-        adapted.state_ = adapt_state(
+        names = check_labels(target, labels, min_cells=1, problems=problems)
+        table = open_cells(target, subject=problems.subject, species=species, layer=layer, problems=problems)
+        calibrated = copy(self)
+        calibrated.state_ = calibrate_state(
             state,
             table,
-            np.asarray(names, dtype=object)[kept],
-            strength=strength,
-            random_state=self.random_state,
+            np.asarray(names, dtype=object),
+            coverage=coverage,
+            options=Options(alignment=alignment, n_neighbors=n_neighbors),
             block_size=self.block_size,
         )
-        return adapted
+        return calibrated
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -234,19 +371,6 @@ class LabelTransfer(Annotator):
         )
         model.state_ = state
         return model
-
-    def _copy(self) -> Self:
-        names = (
-            "encoder",
-            "policy",
-            "n_top_genes",
-            "selection",
-            "alpha",
-            "n_splits",
-            "random_state",
-            "block_size",
-        )
-        return type(self)(**{name: getattr(self, name) for name in names})
 
 
 def load(path: str | Path) -> LabelTransfer:

@@ -1,0 +1,199 @@
+"""What ``benchmarks/adapt.py`` and ``benchmarks/adapt_speed.py`` found, as tables and a figure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orthotype.pl.canvas import BLUE, DARK, GREY, ORANGE, PLUM, new_figure, without_frame
+
+HERE = Path(__file__).parent
+RESULTS, SPEED = HERE / "results" / "adapt.json", HERE / "results" / "adapt_speed.json"
+PAGE = HERE.parent / "docs" / "adapt.md"
+FIGURE = HERE.parent / "docs" / "pictures" / "adapt.svg"
+END = "<!-- end -->"
+SCORES = {"known": "classes that the source has", "all": "all classes of the target"}
+WAYS = {
+    "source": (GREY, "source alone"),
+    "aligned": (DARK, "aligned source"),
+    "scratch": (ORANGE, "from scratch"),
+    "fixed": (PLUM, "fixed strength"),
+    "adapted": (BLUE, "adapted"),
+}
+RIVALS = ("source", "aligned", "scratch")
+
+
+def write_page(found: dict[str, Any]) -> None:
+    """Write the tables into the page and draw the figure."""
+    from matplotlib import rc_context
+
+    speed = json.loads(SPEED.read_text()) if SPEED.exists() else None
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found, speed), encoding="utf-8")
+    with rc_context({"svg.hashsalt": "orthotype"}):
+        draw(pd.DataFrame(found["rows"])).savefig(FIGURE, metadata={"Date": None})
+
+
+def filled(text: str, found: dict[str, Any], speed: dict[str, Any] | None) -> str:
+    """Return the page with its tables made anew."""
+    parts = {"adapt": "\n\n".join(_tables(pd.DataFrame(found["rows"])))}
+    if speed is not None:
+        parts["adapt_speed"] = speed_table(speed)
+    for name, made in parts.items():
+        begin = f"<!-- made by benchmarks/{name}.py -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{made}\n{END}{rest.split(END, 1)[1]}"
+    return text
+
+
+def _numbers(rows: pd.DataFrame) -> list[int]:
+    return sorted(set(rows["cells"].tolist()) - {0})
+
+
+def grid(rows: pd.DataFrame, way: str, cells: int, score: str) -> pd.DataFrame:
+    """Return the scores of one way, pairs x seeds; those without labels are the same for every number."""
+    asked = 0 if way in RIVALS[:2] else cells
+    here = rows[(rows["way"] == way) & (rows["cells"] == asked)]
+    return here.pivot_table(index="pair", columns="seed", values=score, sort=False)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of some paired differences and half of its 95 % t interval."""
+    from scipy.stats import t
+
+    n = len(values)
+    if n < 2:
+        return float(values.mean()), float("nan")
+    return float(values.mean()), float(t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
+
+
+def ahead(rows: pd.DataFrame, cells: int, score: str) -> pd.DataFrame:
+    """Return what adapting is ahead of the rival with the best mean, for every pair and seed."""
+    ours = grid(rows, "adapted", cells, score)
+    rivals = {way: grid(rows, way, cells, score) for way in RIVALS}
+    best = {pair: max(RIVALS, key=lambda way: rivals[way].loc[pair].mean()) for pair in ours.index}
+    return pd.DataFrame({pair: ours.loc[pair] - rivals[best[pair]].loc[pair] for pair in ours.index}).T
+
+
+def _tables(rows: pd.DataFrame) -> list[str]:
+    made, numbers = [], _numbers(rows)
+    for score, words in SCORES.items():
+        made.append(
+            f"Mean recall over {words}, averaged over pairs and seeds:\n\n{_means(rows, numbers, score)}"
+        )
+    for score, words in SCORES.items():
+        made.append(
+            "Adapted minus the best of source, aligned and scratch (the one with the highest mean on this "
+            f"pair at this number), in points of mean recall over {words}; seeds paired:\n\n"
+            f"{_differences(rows, numbers, score)}"
+        )
+    made.append(f"Further differences, in points, pairs and seeds together:\n\n{_further(rows, numbers)}")
+    made.append(_cost(rows, numbers))
+    return made
+
+
+def _head(first: str, numbers: list[int]) -> list[str]:
+    return [
+        f"| {first} | {' | '.join(f'{n} per class' for n in numbers)} |",
+        "|---" * (1 + len(numbers)) + "|",
+    ]
+
+
+def _means(rows: pd.DataFrame, numbers: list[int], score: str) -> str:
+    lines = _head("", numbers)
+    for way, (_, words) in WAYS.items():
+        values = [f"{grid(rows, way, n, score).to_numpy().mean():.3f}" for n in numbers]
+        lines.append(f"| {words} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def _points(values: np.ndarray) -> str:
+    mean, half = interval(100 * values)
+    text = f"{mean:+.1f} ± {half:.1f}"
+    return f"**{text}**" if mean + half < 0 else text
+
+
+def _differences(rows: pd.DataFrame, numbers: list[int], score: str) -> str:
+    found = {n: ahead(rows, n, score) for n in numbers}
+    lines = _head("pair", numbers)
+    for pair in found[numbers[0]].index:
+        lines.append(f"| {pair} | {' | '.join(_points(found[n].loc[pair].to_numpy()) for n in numbers)} |")
+    mean = [_points(found[n].to_numpy().mean(axis=0)) for n in numbers]
+    lines.append(f"| mean of pairs | {' | '.join(mean)} |")
+    return "\n".join(lines)
+
+
+def _further(rows: pd.DataFrame, numbers: list[int]) -> str:
+    lines = _head("", numbers)
+    for score, words in SCORES.items():
+        for a, b, told in (
+            ("adapted", "fixed", "adapted minus fixed strength"),
+            ("adapted", "scratch", "adapted minus scratch"),
+            ("fixed", "scratch", "fixed strength minus scratch"),
+            ("wrong", "adapted", "10 % wrong labels minus all right"),
+        ):
+            values = []
+            for n in numbers:
+                one, other = (grid(rows, way, n, score) for way in (a, b))
+                values.append(_points((one - other).to_numpy().mean(axis=0)) if len(one) else "")
+            lines.append(f"| {told}, {words} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def _cost(rows: pd.DataFrame, numbers: list[int]) -> str:
+    ours = rows[rows["way"] == "adapted"]
+    lines = _head("one call", numbers)
+    by_cells = ours.groupby("cells")
+    fewest, most = by_cells["labelled"].min(), by_cells["labelled"].max()
+    seconds, longest = by_cells["seconds"].median(), by_cells["seconds"].max()
+    memory = by_cells["mb"].max()
+    for words, values in (
+        ("labelled cells", [f"{fewest[n]:.0f} to {most[n]:.0f}" for n in numbers]),
+        ("CPU seconds, median (most)", [f"{seconds[n]:.2f} ({longest[n]:.2f})" for n in numbers]),
+        ("memory on top, most, MB", [f"{memory[n]:.0f}" for n in numbers]),
+    ):
+        lines.append(f"| {words} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def speed_table(found: dict[str, Any]) -> str:
+    """Return the times of a refit as a Markdown table."""
+    settings = found["settings"]
+    lines = [f"| CPU time, one thread | {' | '.join(settings)} |", "|---" * (1 + len(settings)) + "|"]
+    ways = next(iter(settings.values()))
+    for way in ways:
+        values = [f"{1000 * each[way]['seconds']:,.0f} ms" for each in settings.values()]
+        lines.append(f"| {way} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def draw(rows: pd.DataFrame) -> Any:
+    """Return the curves as a figure: a column for each pair, a row for each score."""
+    numbers = _numbers(rows)
+    names = list(dict.fromkeys(rows["pair"]))
+    figure = new_figure(width=2.0 * len(names) + 0.4, height=4.6)
+    axes = figure.subplots(2, len(names), squeeze=False, sharex=True)
+    places = np.log1p(numbers)
+    for column, pair in enumerate(names):
+        for row, (score, words) in enumerate(SCORES.items()):
+            ax = axes[row, column]
+            for way, (colour, told) in WAYS.items():
+                values = np.array([grid(rows, way, n, score).loc[pair].to_numpy() for n in numbers])
+                half = [interval(each)[1] for each in values]
+                mean = values.mean(axis=1)
+                ax.fill_between(places, mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
+                ax.plot(places, mean, color=colour, marker="o", markersize=2.8, linewidth=1.3, label=told)
+            ax.set_xticks(places, numbers)
+            ax.tick_params(labelsize=7)
+            ax.grid(axis="y", color="#e3e6e8", linewidth=0.7)
+            without_frame(ax)
+            if row == 0:
+                ax.set_title(pair, fontsize=8)
+            if column == 0:
+                ax.set_ylabel(f"mean recall,\n{words}", fontsize=8)
+    figure.supxlabel("labelled target cells per class", fontsize=9)
+    lines = axes[0, 0].get_lines()
+    told = [line.get_label() for line in lines]
+    figure.legend(lines, told, frameon=False, fontsize=9, loc="outside upper center", ncols=5)
+    return figure

@@ -1,0 +1,116 @@
+"""``orthotype adapt``: a model and a few labelled cells in, a better model out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orthotype.cli import outputs
+from orthotype.cli.console import naming, note, progress, say, say_json
+from orthotype.cli.inputs import opened
+from orthotype.cli.options import CellsFile, Force, Json, Layer, Species
+
+if TYPE_CHECKING:
+    from orthotype.transfer.adapting_report import AdaptReport
+
+SUBJECT = "the labelled target cells"
+
+
+def adapt(
+    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    cells: CellsFile,
+    labels: Annotated[
+        str,
+        typer.Option(
+            "--labels", help="obs column, or a .csv of cell and label (of cluster and label with --clusters)."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write (.safetensors).")],
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Also draw what changed (.svg, .png or .pdf).")
+    ] = None,
+    clusters: Annotated[
+        str | None, typer.Option("--clusters", help="obs column with clusters: --labels names them.")
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--target", help="All cells of the target, if the labelled ones are a file of their own."
+        ),
+    ] = None,
+    new_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-class", help="A label that is a new class although it looks like one. Repeatable."
+        ),
+    ] = None,
+    species: Species = None,
+    layer: Layer = None,
+    strength: Annotated[
+        float | None,
+        typer.Option("--strength", help="How strongly to hold to the source: alpha of the penalty."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Decides the folds; by default that of the model.")
+    ] = None,
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Teach a model a few labelled cells of the target.
+
+    Cells without a label are not learned from, but tell how the species differ. Writes a new model, and says
+    what it changed and which labels to look at again.
+    """
+    from orthotype.transfer import load
+
+    outputs.ready(output, outputs.MODEL, force=force)
+    if picture is not None:
+        outputs.ready(picture, outputs.PICTURE, force=force)
+        _can_draw()
+    fitted = load(model)
+    few = opened(cells)
+    others = None if target is None else opened(target)
+    with (
+        progress(f"learning from the labelled cells of {cells}"),
+        naming({SUBJECT: cells, "the target": target}),
+    ):
+        adapted = fitted.adapt(
+            few,
+            labels=labels,
+            clusters=clusters,
+            target=others,
+            new_classes=new_class or (),
+            species=species,
+            layer=layer,
+            strength="auto" if strength is None else strength,
+            random_state=seed,
+        )
+    adapted.save(output, force=force)
+    if picture is not None:
+        _draw(adapted.adapt_report_, picture, force=force)
+    if json:
+        say_json(outcome(adapted))
+    else:
+        say(str(adapted.adapt_report_))
+    note(f"wrote {output}" + (f" and {picture}" if picture is not None else ""))
+
+
+def _can_draw() -> None:
+    """Say before any work that figures cannot be drawn, if so."""
+    from orthotype.pl.canvas import new_figure
+
+    new_figure(width=1, height=1)
+
+
+def _draw(report: "AdaptReport", path: Path, *, force: bool) -> None:
+    from orthotype._files import written_whole
+    from orthotype.pl import adaptation
+
+    figure = adaptation(report)
+    with written_whole(path, force=force) as beside:
+        figure.savefig(beside)
+
+
+def outcome(adapted: Any) -> dict[str, Any]:
+    """Return the report as plain JSON values, with the name of the model."""
+    return {**adapted.adapt_report_.to_dict(), "model_hash": adapted.state_.hash()}

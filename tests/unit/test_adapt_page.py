@@ -1,0 +1,46 @@
+"""The tables of docs/adapt.md are those of the committed results; differences are paired by seed."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the module that makes the tables."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("adapt_page")
+
+
+def test_the_tables_are_made_from_the_results(page: ModuleType) -> None:
+    found = json.loads((ROOT / "benchmarks" / "results" / "adapt.json").read_text())
+    speed = json.loads((ROOT / "benchmarks" / "results" / "adapt_speed.json").read_text())
+    text = (ROOT / "docs" / "adapt.md").read_text(encoding="utf-8")
+    assert page.filled(text, found, speed) == text
+
+
+def test_adapting_is_compared_with_the_best_of_its_rivals(page: ModuleType) -> None:
+    rows = [
+        {"pair": "p", "seed": seed, "way": way, "cells": cells, "known": value + 0.01 * seed}
+        for seed in range(2)
+        for way, cells, value in (
+            ("source", 0, 0.5),
+            ("aligned", 0, 0.7),
+            ("scratch", 5, 0.6),
+            ("adapted", 5, 0.8),
+        )
+    ]
+    np.testing.assert_allclose(page.ahead(pd.DataFrame(rows), 5, "known"), [[0.1, 0.1]])
+
+
+def test_intervals_are_those_of_student(page: ModuleType) -> None:
+    mean, half = page.interval(np.array([0.0, 1.0, 2.0]))
+    assert mean == 1.0
+    assert half == pytest.approx(4.302653 / np.sqrt(3), rel=1e-5)
