@@ -1,18 +1,35 @@
 """A fitted model at work: labels for cells of any species, and the file that keeps it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from orthotype._keys import KEY
+from orthotype._keys import GROUP, KEY, ROLLED_UP, SET, UNKNOWN, column
+from orthotype.cells.backed import as_cells
+from orthotype.cells.clusters import Table
+from orthotype.cells.memory import Progress, memory_for
+from orthotype.cells.survey import MatrixError
 from orthotype.cells.table import BLOCK_SIZE, open_cells, warn_of_repeated
-from orthotype.errors import InputError
-from orthotype.transfer.labelling import Labelling, label_cells
+from orthotype.errors import InputError, Problems
+from orthotype.models.neighbours import N_NEIGHBORS
+from orthotype.transfer.annotated import remember_run
+from orthotype.transfer.calibrating import cell_sets
+from orthotype.transfer.labelling import Labelling, Options, label_cells
 from orthotype.transfer.predictions import Predictions, check_key
+from orthotype.transfer.proposals import propose_for
 from orthotype.transfer.record import annotation_record
+from orthotype.transfer.rollup import rolled_labels
 from orthotype.transfer.state import ModelState
+from orthotype.transfer.streaming import Streamed, tables_of, working
+from orthotype.transfer.suggest_request import check_request
+from orthotype.transfer.suggesting import suggest_cells
+from orthotype.transfer.unknown_cells import keep_sample
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
+
+    from orthotype.cells.backed import StoredCells
 
 
 class Annotator:
@@ -31,70 +48,223 @@ class Annotator:
 
     def annotate(
         self,
-        target: "AnnData",
+        target: "AnnData | StoredCells | str | Path",
         *,
         species: str | None = None,
         layer: str | None = None,
-        alignment: str = "none",
-        unknown: str = "none",
+        alignment: str = "shift",
+        unknown: str = "similarity",
+        n_neighbors: int = N_NEIGHBORS,
         key_added: str = KEY,
+        output: str | Path | None = None,
+        max_memory: int | str | None = None,
+        force: bool = False,
+        progress: Progress | None = None,
+        client: Any = None,
+        run: Mapping[str, Any] | None = None,
     ) -> "AnnData":
         """Return a copy of the cells with labels, confidence and the record of how they were made.
 
         Parameters
         ----------
         target
-            Cells x genes of any species that the gene tables know; never changed.
+            Cells x genes of any species that the gene tables know, or a file of them; never changed. The
+            matrix of a file (``.h5ad``, ``.zarr``, or an AnnData opened with ``backed="r"``) is read in
+            blocks and never held in memory: what comes back then has no X.
         species, layer
             As for :meth:`fit`.
         alignment
-            ``"shift"`` takes off the species shift, estimated on these cells without any label.
+            ``"shift"`` takes off the species shift, estimated on these cells without any label; ``"none"``
+            leaves the model as it is.
         unknown
-            ``"similarity"`` calls cells unknown that are too unlike the mean profile of their class.
+            ``"similarity"`` calls cells unknown that look like no class; ``"none"`` gives every cell a class.
+        n_neighbors
+            Most similar cells that a cell leans on; 0 judges every cell by itself.
         key_added
             Prefix of the columns, and key in uns.
+        output
+            For a file: where to write the labels, into a copy of it (``.h5ad``, ``.zarr``) or a table
+            (``.csv``, ``.parquet``). A run that is interrupted can be repeated and goes on where it was.
+        max_memory
+            For a file: what the process may take, in bytes or as ``"2GB"``; the rest goes on disk.
+        force
+            Replace an output that exists.
+        progress
+            For a file: told what is being done, how far it has come, and how far it has to go.
+        client
+            For a file: a ``dask.distributed.Client`` whose workers read and encode the cells; the labels are
+            the same. See ``docs/scale.md``.
+        run
+            ``command`` and ``files`` to be noted in the record.
 
         Raises
         ------
         InputError
             With every problem of the target at once.
+        OutputError
+            If the output cannot be written, or exists and ``force`` is false.
+        ClusterError
+            If the cluster goes away.
         """
         check_key(key_added)
-        found = self.label(target, species=species, layer=layer, alignment=alignment, unknown=unknown)
-        record = annotation_record(
-            self._fitted(),
-            found,
-            parameters={"species": species, "layer": layer, "alignment": alignment, "unknown": unknown},
-        )
-        return found.predictions.annotate(target, record=record, key_added=key_added)
+        memory = memory_for(max_memory, progress=progress, client=client)
+        streamed = Streamed.of(target, output, memory=memory, force=force)
+        asked: dict[str, Any] = {"alignment": alignment, "unknown": unknown, "n_neighbors": n_neighbors}
+        named = {"species": species, "layer": layer}
+        key = {"model": self._fitted().hash(), **named}
+        with working(target, streamed, memory=memory, key=key) as cells:
+            found = self._label(cells, species, layer, _checked(**asked), keep=True)
+            proposals = propose_for(found.table, found.predictions)
+            record = annotation_record(
+                self._fitted(), found, parameters={**named, **asked}, proposals=proposals
+            )
+            annotated = found.predictions.annotate(tables_of(cells), record=record, key_added=key_added)
+            annotated.obs[column(GROUP, key_added=key_added)] = proposals.cells.array
+            self._add_rolled_up(annotated, found.predictions, key_added=key_added)
+            sets = cell_sets(self._fitted(), found.predictions.proba, options=Options(**asked))
+            if sets is not None:
+                annotated.obs[column(SET, key_added=key_added)] = sets
+            if run is not None:
+                remember_run(annotated, key_added=key_added, **run)
+            if streamed is not None:
+                streamed.write(cells, annotated, key_added=key_added)
+        return annotated
+
+    def _add_rolled_up(self, annotated: "AnnData", said: Predictions, *, key_added: str) -> None:
+        """Add the most specific label that is certain enough, where classes have a place in the ontology."""
+        rolled = rolled_labels(said.proba, said.classes, said.ontology, unknown=said.status == UNKNOWN)
+        if rolled is not None:
+            annotated.obs[column(ROLLED_UP, key_added=key_added)] = rolled
 
     def predict(
-        self, target: "AnnData", *, species: str | None = None, layer: str | None = None
-    ) -> Predictions:
-        """Return labels and probabilities alone; the parameters are those of :meth:`annotate`."""
-        return self.label(target, species=species, layer=layer).predictions
-
-    def label(
         self,
-        target: "AnnData",
+        target: "AnnData | StoredCells | str | Path",
         *,
         species: str | None = None,
         layer: str | None = None,
-        alignment: str = "none",
-        unknown: str = "none",
+        alignment: str = "shift",
+        unknown: str = "similarity",
+        n_neighbors: int = N_NEIGHBORS,
+    ) -> Predictions:
+        """Return labels and probabilities alone; the parameters are those of :meth:`annotate`."""
+        return self.label(
+            target,
+            species=species,
+            layer=layer,
+            alignment=alignment,
+            unknown=unknown,
+            n_neighbors=n_neighbors,
+        ).predictions
+
+    def label(
+        self,
+        target: "AnnData | StoredCells | str | Path",
+        *,
+        species: str | None = None,
+        layer: str | None = None,
+        alignment: str = "shift",
+        unknown: str = "similarity",
+        n_neighbors: int = N_NEIGHBORS,
     ) -> Labelling:
         """Return predictions, coverage, profiles and shift; the parameters are those of :meth:`annotate`."""
-        for name, value, known in (
-            ("alignment", alignment, ("none", "shift")),
-            ("unknown", unknown, ("none", "similarity")),
-        ):
-            if value not in known:
-                raise InputError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
-        table = open_cells(target, subject="the target", species=species, layer=layer)
-        warn_of_repeated(table.genes, "the target")
-        return label_cells(
-            self._fitted(), table, alignment=alignment, unknown=unknown, block_size=self.block_size
+        return self._label(as_cells(target), species, layer, _checked(alignment, unknown, n_neighbors))
+
+    def _label(
+        self,
+        cells: "AnnData | StoredCells",
+        species: str | None,
+        layer: str | None,
+        options: Options,
+        *,
+        keep: bool = False,
+    ) -> Labelling:
+        """Label cells; ``keep`` those with all their genes that proposals are made of."""
+
+        def labelled(look_first: bool | None) -> Labelling:
+            table = open_cells(
+                cells, subject="the target", species=species, layer=layer, look_first=look_first
+            )
+            warn_of_repeated(table.genes, "the target")
+            if keep:
+                keep_sample(table)
+            return label_cells(self._fitted(), table, options=options, block_size=self.block_size)
+
+        try:
+            return labelled(None)
+        except MatrixError:
+            return labelled(True)
+
+    def suggest(
+        self,
+        target: "AnnData | StoredCells | str | Path",
+        n: int = 20,
+        *,
+        species: str | None = None,
+        layer: str | None = None,
+        by: Literal["cells", "clusters"] = "cells",
+        clusters: str | None = None,
+        labelled: Table | None = None,
+        random_state: int = 0,
+    ) -> "pd.DataFrame":
+        """Return the cells to label next, a few at a time, each with the reason in words.
+
+        Every class that was called gets its share of the labels, and so do the cells nearest to it that fit
+        no class; within a group come typical cells first, then those that are doubtful, stand for many
+        others, and are not yet near a label. Fill in the column ``label`` and hand the table to
+        :meth:`LabelTransfer.adapt`; then ask the adapted model again. See ``docs/suggest.md``.
+
+        Parameters
+        ----------
+        target
+            The cells to be labelled, or a file of them; never changed.
+        n
+            How many cells or clusters, 1 to 1,000; there may be fewer clusters.
+        species, layer
+            As for :meth:`annotate`.
+        by
+            ``"cells"``, or ``"clusters"`` for the most typical cell of each cluster that has no label yet.
+        clusters
+            obs column with clusters: what is labelled, with ``by="clusters"``; else the groups that get a
+            share each, instead of classes and groups that fit none.
+        labelled
+            Labels given so far, which are not asked for again: a Series or mapping of cell to label, or such
+            a table filled in, or its csv file.
+        random_state
+            Decides which cells are compared where there are more than 4,000.
+
+        Returns
+        -------
+        One row per cell, the most useful first, with the name of the cell as index:
+
+        - ``label``, empty, to be filled in; rows that stay empty are passed over
+        - ``predicted``, ``confidence``, ``status``: what the model says now
+        - ``group``: the class, the group of unknown cells, or the cluster that it is chosen from
+        - ``stands_for``: cells of the group that are nearer to it than to any other chosen or labelled cell
+        - ``reason``: in words
+        - ``neighbours``: what the 15 cells nearest to it are called
+        - ``top_genes``: genes that are high in it and its neighbours of the same group against all other
+          cells, the highest first
+
+        Raises
+        ------
+        InputError
+            With everything that is wrong with the request or the cells; for clusters that all have a label.
+
+        Examples
+        --------
+        >>> import orthotype as ot
+        >>> mouse, human = (ot.datasets.get(f"baron2016-{name}") for name in ("mouse", "human"))
+        >>> model = ot.LabelTransfer().fit(mouse, labels="cell_ontology_class", species="mouse")
+        >>> to_label = model.suggest(human, 20)
+        >>> to_label.columns[:4].tolist()
+        ['label', 'predicted', 'confidence', 'status']
+        """
+        state, cells = self._fitted(), as_cells(target)
+        request = check_request(
+            cells, n=n, by=by, clusters=clusters, labelled=labelled, random_state=random_state
         )
+        found = self.label(cells, species=species, layer=layer)
+        return suggest_cells(state, found, request, block_size=self.block_size)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -116,3 +286,17 @@ class Annotator:
         if state is None:
             raise InputError("this LabelTransfer is not fitted; call fit first, or load a model file")
         return state
+
+
+def _checked(alignment: str, unknown: str, n_neighbors: int) -> Options:
+    problems = Problems("the options of the annotation")
+    for name, value, known in (
+        ("alignment", alignment, ("shift", "none")),
+        ("unknown", unknown, ("similarity", "none")),
+    ):
+        if value not in known:
+            problems.add(f"{name} is {value!r}", expected=f"one of {', '.join(map(repr, known))}")
+    if n_neighbors < 0:
+        problems.add(f"n_neighbors is {n_neighbors}", expected="0 for none, or a number of cells such as 15")
+    problems.raise_if_any()
+    return Options(alignment, unknown, n_neighbors)

@@ -1,0 +1,162 @@
+"""How the choice of cells was settled: rules compared on donors of one study, never on a pair of the page.
+
+Usage::
+
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/suggest_settling.py [--seeds 1] [--rules RULE ...] [--page]
+
+One donor of a study is the source, up to 900 cells of its other donors are the target: Baron mouse and human
+and, with the development data, van Galen and two studies of human lung. Each comes three times:
+
+- *dom*: counts as they are; the source lacks the largest class and the smallest of ten cells or more
+- *full*: counts changed as a species changes them: every gene times exp(N(0, 1)) and, for each class by
+  itself, exp(N(0, 0.25)); each cell keeps its sum
+- *less*: the same, and the source lacks every fourth class
+
+Labels are added up to 10, 20, 40 and 80 and scored as in ``benchmarks/suggest.py``. A rule is the choice of
+:mod:`orthotype.transfer.suggest_choice` with some of its constants replaced. Results:
+``benchmarks/results/suggest_settling.json`` and the table of ``docs/suggest.md``.
+"""
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+import orthotype as ot
+import suggest
+from orthotype.transfer import suggest_choice
+from penalty import seen
+from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
+
+RESULTS = Path(__file__).parent / "results" / "suggest_settling.json"
+BEGIN, END = "<!-- made by benchmarks/suggest_settling.py -->", "<!-- settled -->"
+BUDGETS = (10, 20, 40, 80)
+MOST_CELLS = 900
+FEWEST_COUNTS = 50
+# Data set, column of classes, column of donors, the donor that is the source, species.
+STUDIES: Final = {
+    "Baron mouse": ("baron2016-mouse", "cell_ontology_class", "donor", "mouse1", "mouse"),
+    "Baron human": ("baron2016-human", "cell_ontology_class", "donor", "human1", "human"),
+    "van Galen": ("vangalen2019_human_bm_healthy", "cell_type", "donor", "BM3", "human"),
+    "Tabula Sapiens": ("tabula_sapiens_human_lung_subset", "cell_type", "donor_id", "TSP2", "human"),
+    "LCA": ("lca_human_lung_subset", "cell_type", "donor", "2", "human"),
+}
+BUNDLED: Final = ("Baron mouse", "Baron human")
+# What each rule replaces, and what it is called on the page.
+RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "settled": ({}, "as it is"),
+    "damped": ({"DOUBT_POWER": 0.5}, "doubt of a group damped: (0.1 + doubt)^0.5"),
+    "doubt first": ({"TYPICAL": 0}, "doubtful cells from the first label on"),
+    "typical": ({"TYPICAL": 10**6}, "typical cells only"),
+}
+WAYS: Final = {"random": "cells at random", "balanced": "class-balanced (an oracle that sees all labels)"}
+
+
+def studies(folder: str | None) -> Iterator[tuple[str, Any, Any, str]]:
+    """Yield the name of each study, the cells of one donor, cells of the others, and the species."""
+    for name, (data, labels, donors, one, species) in STUDIES.items():
+        if name in BUNDLED:
+            cells = ot.datasets.get(data)
+        elif folder is None:
+            continue
+        else:
+            cells = seen(ad.read_h5ad(Path(folder) / f"{data}.h5ad"))
+        cells = named(cells, labels)
+        own = (cells.obs[donors].astype(str) == one).to_numpy()
+        yield name, cells[own].copy(), fewer(cells[~own], MOST_CELLS), species
+
+
+def changed(cells: Any, random_state: int = 3) -> Any:
+    """Return cells whose genes changed as those of another species, without those of hardly any counts."""
+    rng = np.random.default_rng(random_state)
+    before = sp.csr_array(cells.X).astype(np.float64)
+    names, codes = np.unique(cells.obs[COLUMN].astype(str), return_inverse=True)
+    size = len(names), before.shape[1]
+    factors = np.exp(rng.standard_normal(size[1]) + 0.5 * rng.standard_normal(size))
+    after, in_row = before.copy(), np.diff(before.indptr)
+    after.data = after.data * factors[np.repeat(codes, in_row), after.indices]
+    ratio = before.sum(axis=1) / np.maximum(after.sum(axis=1), 1e-12)
+    after.data = np.floor(after.data * np.repeat(ratio, in_row) + rng.random(after.nnz))
+    after.eliminate_zeros()
+    found = cells.copy()
+    found.X = sp.csr_matrix(after.astype(np.float32))
+    return found[after.sum(axis=1) > FEWEST_COUNTS].copy()
+
+
+def tasks(folder: str | None, seeds: int) -> Iterator[Task]:
+    """Yield every study in its three forms, split anew with every seed."""
+    for name, source, target, species in studies(folder):
+        here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
+        shared = [label for label in there.index if there[label] >= 10 and here.get(label, 0) >= 2]
+        lacking = {"dom": [shared[0], shared[-1]], "full": [], "less": shared[2::4]}
+        for form, without in lacking.items():
+            left = source[~source.obs[COLUMN].isin(without).to_numpy()].copy()
+            cells = target if form == "dom" else changed(target)
+            model = trained(Pair(name, left, cells, (species, species)))
+            pair = Pair(f"{name}, {form}", left, cells, (species, species))
+            yield from (Task.of(pair, model, seed) for seed in range(seeds))
+
+
+def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of every rule."""
+    for rule in rules:
+        if rule in WAYS:
+            rows = run(task, rule)
+        else:
+            with patch.dict(vars(suggest_choice), RULES[rule][0]):
+                rows = run(task, "suggest")
+        yield from (row | {"way": rule} for row in rows)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the mean recall of every rule as a Markdown table: known / all classes."""
+    words = {rule: text for rule, (_, text) in RULES.items()} | WAYS
+    lines = [
+        f"| cells | {' | '.join(map(str, BUDGETS))} | mean of the four |",
+        "|---" * (2 + len(BUDGETS)) + "|",
+    ]
+    frame = pd.DataFrame(rows)
+    frame = frame[frame["labels"] > 0]
+    for rule, text in words.items():
+        means = frame[frame["way"] == rule].groupby("labels")[["known", "all"]].mean()
+        if means.empty:
+            continue
+        said = [f"{known:.3f} / {every:.3f}" for known, every in [*means.to_numpy(), means.mean().to_numpy()]]
+        lines.append(f"| {text} | {' | '.join(said)} |")
+    return "\n".join(lines)
+
+
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rules", nargs="*", default=[*RULES, *WAYS])
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    if not options.page:
+        rows = [row for row in rows if row["way"] not in options.rules]
+        with patch.object(suggest, "BUDGETS", BUDGETS):
+            for task in tasks(os.environ.get("ORTHOTYPE_REAL_DATA"), options.seeds):
+                rows += measured(task, options.rules)
+                RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""``orthotype suggest``: a model and cells in, a table of the cells to label next out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orthotype.cli import outputs
+from orthotype.cli.console import naming, note, progress, say, say_json, table
+from orthotype.cli.inputs import handed_over
+from orthotype.cli.options import CellsFile, Force, Json, Layer, Species
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def suggest(
+    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    target: CellsFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to fill in and write (.csv).")],
+    n: Annotated[int, typer.Option("-n", help="How many cells or clusters to suggest.")] = 20,
+    clusters: Annotated[
+        str | None,
+        typer.Option("--clusters", help="obs column with clusters: suggest clusters instead of cells."),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option("--labelled", help="Labels given so far (.csv of cell and label): not asked for again."),
+    ] = None,
+    species: Species = None,
+    layer: Layer = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same cells.")] = 0,
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Say which cells to label next, and why.
+
+    Writes one row per cell with an empty column 'label'. Fill it in, adapt the model to it, and ask again.
+    """
+    from orthotype.cells.write import write_table
+    from orthotype.transfer import load
+
+    outputs.ready(output, outputs.TABLE, force=force)
+    fitted = load(model)
+    with progress(f"comparing the cells of {target}"), handed_over(target), naming({"the target": target}):
+        found = fitted.suggest(
+            target,
+            n,
+            species=species,
+            layer=layer,
+            by="cells" if clusters is None else "clusters",
+            clusters=clusters,
+            labelled=labelled,
+            random_state=seed,
+        )
+    write_table(found, output, force=force)
+    if json:
+        say_json(outcome(found))
+    else:
+        say(summary(found))
+    if found.attrs["compared"] < found.attrs["cells"]:
+        note(f"{found.attrs['compared']:,} of {found.attrs['cells']:,} cells were compared with each other")
+    note(f"wrote {output}; fill in the column 'label' and adapt the model to it")
+
+
+def outcome(found: "pd.DataFrame") -> dict[str, Any]:
+    """Return the suggestions as plain JSON values."""
+    numbers = {str(name): value for name, value in found.attrs.items()}
+    return {**numbers, "suggested": found.reset_index().to_dict("records")}
+
+
+def summary(found: "pd.DataFrame") -> str:
+    """Lay out the suggestions, for the terminal."""
+    rows = found[["predicted", "confidence", "reason"]].itertuples(name=None)
+    return table(list(rows), header=("cell", "predicted", "confidence", "why"))
