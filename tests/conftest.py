@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import orthotype as ot
 
@@ -19,6 +20,10 @@ SHARED = (
     "endothelial cell",
 )
 ONLY_HUMAN = "pancreatic acinar cell"
+
+# A busy machine is no error.
+settings.register_profile("orthotype", settings(), deadline=None)
+settings.load_profile("orthotype")
 
 
 def first_cells(name: str, *, classes: tuple[str, ...], n: int) -> "AnnData":

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from orthotype.models.consensus import ConsensusClassifier
     from orthotype.models.linear.classifier import MultinomialLogisticRegression
     from orthotype.transfer import LabelTransfer, Predictions, load
+    from orthotype.transfer.biology import marker_transfer, transferability
+    from orthotype.transfer.proposals import propose_types
+    from orthotype.transfer.rollup import roll_up
 
 _HOMES = {
     "Binarize": "orthotype.cells.encode",
@@ -29,8 +32,12 @@ _HOMES = {
     "Predictions": "orthotype.transfer",
     "inspect": "orthotype.cells.inspect",
     "load": "orthotype.transfer",
+    "marker_transfer": "orthotype.transfer.biology",
+    "propose_types": "orthotype.transfer.proposals",
     "read": "orthotype.cells.read",
+    "roll_up": "orthotype.transfer.rollup",
     "show_versions": "orthotype._versions",
+    "transferability": "orthotype.transfer.biology",
 }
 _MODULES = ("datasets", "errors", "metrics", "pl")
 
@@ -47,10 +54,14 @@ __all__ = [
     "errors",
     "inspect",
     "load",
+    "marker_transfer",
     "metrics",
     "pl",
+    "propose_types",
     "read",
+    "roll_up",
     "show_versions",
+    "transferability",
 ]
 
 

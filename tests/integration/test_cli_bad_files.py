@@ -190,6 +190,6 @@ def test_a_disk_that_fills_up_leaves_nothing(
     def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("anndata.AnnData.write_h5ad", full)
+    monkeypatch.setattr("orthotype.cells.write.shutil.copyfile", full)
     message = refused("annotate", kept / "model.safetensors", kept / "human.h5ad", "-o", "out.h5ad")
     assert message == "could not write out.h5ad (No space left on device); nothing was left behind"

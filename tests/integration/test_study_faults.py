@@ -8,12 +8,12 @@ import pytest
 import scipy.sparse as sp
 
 from orthotype.errors import InputError, OrthotypeError
+from orthotype.metrics.adjusted import benjamini_hochberg
 from orthotype.study import Columns, preset
 from orthotype.study.few_shot_design import Split
 from orthotype.study.pair import Pair
 from orthotype.study.pairing import make_pair
 from orthotype.study.pieces import PieceStore, Result
-from orthotype.study.significance import benjamini_hochberg
 from orthotype.study.steps import checks, few_shot, plan, source, transfer, why, zero_shot
 from orthotype.study.workers import execute, make
 

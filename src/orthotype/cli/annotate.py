@@ -7,9 +7,21 @@ import typer
 
 from orthotype._keys import CONFIDENCE, KEY, LABEL, column
 from orthotype.cli import outputs
-from orthotype.cli.console import command_line, naming, note, progress, say, say_json, table
-from orthotype.cli.inputs import opened
-from orthotype.cli.options import Alignment, CellsFile, Force, Json, Key, Layer, Species, Unknown
+from orthotype.cli.console import command_line, naming, note, say, say_json, table
+from orthotype.cli.inputs import cluster, counted, handed_over
+from orthotype.cli.options import (
+    Alignment,
+    CellsFile,
+    Force,
+    Json,
+    Key,
+    Layer,
+    MaxMemory,
+    Scheduler,
+    Species,
+    Unknown,
+)
+from orthotype.errors import OutputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -18,54 +30,94 @@ if TYPE_CHECKING:
 def annotate(
     model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
     target: CellsFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Annotated cells to write (.h5ad).")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Annotated cells (.h5ad, .zarr) or their labels (.csv, .parquet)."
+        ),
+    ],
     species: Species = None,
     layer: Layer = None,
     alignment: Annotated[
         Alignment, typer.Option("--alignment", help="shift: take off the species shift, found unlabelled.")
-    ] = Alignment.NONE,
+    ] = Alignment.SHIFT,
     unknown: Annotated[
         Unknown, typer.Option("--unknown", help="similarity: call cells unknown that look like no class.")
-    ] = Unknown.NONE,
+    ] = Unknown.SIMILARITY,
+    neighbors: Annotated[
+        int, typer.Option("--neighbors", min=0, help="Similar cells that a cell leans on; 0 for none.")
+    ] = 15,
     csv: Annotated[Path | None, typer.Option("--table", help="Also write the labels as .csv.")] = None,
+    genes: Annotated[
+        Path | None, typer.Option("--genes", help="Also write which genes carry over as .csv.")
+    ] = None,
     key: Key = KEY,
+    max_memory: MaxMemory = None,
+    scheduler: Scheduler = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
     """Label cells of any species with a model.
 
     Writes the cells with label, confidence, votes and status of each, and with the record of how they were
-    made.
+    made. The file is read in blocks and its matrix is never in memory; a run that was interrupted goes on
+    where it was when the same command is given again.
     """
-    from orthotype.cells.write import write_h5ad, write_table
     from orthotype.transfer import load
-    from orthotype.transfer.annotated import remember_run
 
-    outputs.ready(output, outputs.CELLS, force=force)
-    if csv is not None:
-        outputs.ready(csv, outputs.TABLE, force=force)
+    _check_places(output, csv, genes, force=force)
     fitted = load(model)
-    cells = opened(target)
-    with progress(f"labelling {cells.n_obs:,} cells"), naming({"the target": target}):
+    files = {"model": str(model), "target": str(target)}
+    with (
+        cluster(scheduler) as client,
+        counted(f"labelling {target}") as told,
+        handed_over(target),
+        naming({"the target": target}),
+    ):
         annotated = fitted.annotate(
-            cells,
+            target,
             species=species,
             layer=layer,
             alignment=alignment.value,
             unknown=unknown.value,
+            n_neighbors=neighbors,
             key_added=key,
+            output=output,
+            max_memory=max_memory,
+            force=force,
+            progress=told,
+            client=client,
+            run={"command": command_line(), "files": files},
         )
-    files = {"model": str(model), "target": str(target)}
-    remember_run(annotated, key_added=key, command=command_line(), files=files)
-    write_h5ad(annotated, output, force=force)
-    if csv is not None:
-        write_table(annotated.obs.filter(regex=f"^{key}_").rename_axis("cell"), csv, force=force)
+    _write_tables(annotated, csv, genes, key=key, force=force)
     found = outcome(annotated, key)
     if json:
         say_json(found)
     else:
         say(summary(found))
-    note(f"wrote {output}" + (f" and {csv}" if csv is not None else ""))
+    first, *others = (str(path) for path in (output, csv, genes) if path is not None)
+    note(f"wrote {' and '.join([', '.join([first, *others[:-1]]), *others[-1:]])}")
+
+
+def _check_places(output: Path, csv: Path | None, genes: Path | None, *, force: bool) -> None:
+    outputs.ready(output, outputs.CELLS, force=force)
+    for place in (csv, genes):
+        if place is not None:
+            outputs.ready(place, outputs.TABLE, force=force)
+    if genes is not None and genes == csv:
+        raise OutputError(f"--table and --genes both name {csv}; expected two files")
+
+
+def _write_tables(
+    annotated: "AnnData", csv: Path | None, genes: Path | None, *, key: str, force: bool
+) -> None:
+    from orthotype.cells.write import write_table
+    from orthotype.transfer.biology import transferability
+
+    if csv is not None:
+        write_table(annotated.obs.filter(regex=f"^{key}_").rename_axis("cell"), csv, force=force)
+    if genes is not None:
+        write_table(transferability(annotated, key_added=key).set_index("gene"), genes, force=force)
 
 
 def outcome(annotated: "AnnData", key: str) -> dict[str, Any]:

@@ -96,13 +96,19 @@ def summary(card: dict[str, Any], found: Any) -> str:
         f"{card['n_features']:,} genes shared with human, {card['n_selected']:,} of them variable",
         f"  held-out      accuracy {card['held_out']['accuracy']:.3f} on mouse cells not trained on",
         f"  labelled      {found.n_cells:,} human cells",
-        f"  accuracy      {scored('accuracy')}",
-        f"  mean recall   {scored('mean_recall')}, over the {len(found.shared)} classes of both species",
+        f"  nearest class accuracy {scored('accuracy_most_probable')}",
+        f"                mean recall {scored('mean_recall_most_probable')}, over the {len(found.shared)} "
+        "classes of both species",
+        f"  as labelled   accuracy {scored('accuracy')}",
+        f"                mean recall {scored('mean_recall')}; {rows.loc['share_unknown', 'value']:.3f} of "
+        "these cells came back unknown",
     ]
     if found.target_only:
-        cells = int(found.target_only_calls["cells"].sum())
+        calls = found.target_only_calls
+        cells = int(calls["cells"].sum())
+        unknown = float((calls["share_unknown"] * calls["cells"]).sum()) / cells
         lines += [
             f"  not in mouse  {', '.join(found.target_only)}",
-            f"                ({cells:,} human cells, which no label of the model can be right for)",
+            f"                ({cells:,} human cells, of which {unknown:.3f} came back unknown)",
         ]
     return "\n".join(lines)

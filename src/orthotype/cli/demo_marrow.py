@@ -62,12 +62,12 @@ class Scene:
     plain, shifted
         What each kind of cell was called as it is, and with the species shift taken off: tables of
         :func:`orthotype.study.reading.calls_by_type`; ``shifted`` has one more column, ``unlike``, the share
-        of cells that ``unknown="similarity"`` would call unknown.
+        of cells that the default, ``unknown="similarity"``, calls unknown.
     markers_plain, markers
         Marker genes in the cells of each label, as they are and with the shift taken off: tables of
         :func:`orthotype.study.reading.markers_by_label`.
     remark
-        What is said of the cells as a whole where unknown ones are asked for, "" if nothing.
+        What is said of the cells as a whole by the default, "" if nothing.
     """
 
     card: Mapping[str, Any]
@@ -92,11 +92,13 @@ def play(output: Path, *, force: bool) -> Scene:
     from orthotype.transfer.annotated import remember_run
 
     model, human = load(MODEL), datasets.get(CELLS)
-    both = model.annotate(human, species="human", key_added=PLAIN)
-    both = model.annotate(both, species="human", alignment="shift")
+    both = model.annotate(
+        human, species="human", alignment="none", unknown="none", n_neighbors=0, key_added=PLAIN
+    )
+    both = model.annotate(both, species="human", unknown="none")
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", OrthotypeWarning)
-        asked = model.annotate(human, species="human", alignment="shift", unknown="similarity")
+        asked = model.annotate(human, species="human")
     for key in (PLAIN, KEY):
         remember_run(both, key_added=key, command=command_line(), files={"model": MODEL, "target": CELLS})
     used = [str(name) for name in model.state_.space.names]
@@ -192,12 +194,15 @@ def summary(scene: Scene) -> str:
         "",
         indented(strangers(none)),
         "",
-        "  * would be, if asked for with --unknown similarity",
+        "  * by the default of annotate; here every cell is shown with a label (--unknown none)",
         *(
             [
                 "",
                 *wrap(
-                    f"Asked for, it says: {scene.remark}.", 100, initial_indent="  ", subsequent_indent="  "
+                    f"With the default, annotate warns: {scene.remark}.",
+                    100,
+                    initial_indent="  ",
+                    subsequent_indent="  ",
                 ),
             ]
             if scene.remark

@@ -6,7 +6,7 @@ import typer
 
 from orthotype._keys import KEY
 from orthotype.cli.console import say, say_json, table
-from orthotype.cli.inputs import opened
+from orthotype.cli.inputs import tables
 from orthotype.cli.options import CellsFile, Groups, Json, Key
 
 
@@ -23,7 +23,7 @@ def evaluate(
     """
     from orthotype.transfer.annotated import evaluate_annotation
 
-    cells = opened(annotated)
+    cells = tables(annotated)
     found = evaluate_annotation(cells, labels=labels, groups=groups, key_added=key, subject=str(annotated))
     if json:
         say_json(found.to_dict())

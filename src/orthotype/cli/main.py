@@ -2,7 +2,20 @@
 
 import typer
 
-from orthotype.cli import annotate, datasets, demo, evaluate, inspect, models, orthologs, report, study, train
+from orthotype.cli import (
+    adapt,
+    annotate,
+    datasets,
+    demo,
+    evaluate,
+    inspect,
+    models,
+    orthologs,
+    report,
+    study,
+    suggest,
+    train,
+)
 from orthotype.cli.console import one_voice
 
 app = typer.Typer(
@@ -29,6 +42,8 @@ app.command("demo")(demo.demo)
 app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
 app.command("annotate")(annotate.annotate)
+app.command("suggest")(suggest.suggest)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("study")(study.study)

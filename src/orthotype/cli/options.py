@@ -15,6 +15,14 @@ Layer = Annotated[
     str | None,
     typer.Option("--layer", help="Where the counts are: X, raw or a layer; by default they are found."),
 ]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option("--max-memory", help="What may be held in memory, such as 2GB; the rest goes on disk."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Address of a dask scheduler whose workers read the cells."),
+]
 Groups = Annotated[
     str | None, typer.Option("--groups", help="obs column with donors or batches; intervals resample them.")
 ]

@@ -7,8 +7,9 @@ from orthotype._files import check_output
 from orthotype.errors import OutputError
 
 MODEL: Final = (".safetensors",)
-CELLS: Final = (".h5ad",)
+CELLS: Final = (".h5ad", ".zarr", ".csv", ".parquet")
 TABLE: Final = (".csv",)
+PICTURE: Final = (".svg", ".png", ".pdf")
 PAGE: Final = (".html", ".htm")
 
 
@@ -21,9 +22,15 @@ def ready(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
         If the name has another ending, the folder is missing or not writable, or the file exists and
         ``force`` is false.
     """
-    if path.suffix.lower() not in endings and not path.is_dir():
+    ending = path.suffix.lower()
+    if ending not in endings and not path.is_dir():
         found = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
         raise OutputError(
             f"{path} {found}; expected {' or '.join(endings)}; name it {path.with_suffix(endings[0])}"
         )
-    check_output(path, force=force)
+    store = ending == ".zarr" and ending in endings
+    if store and path.is_dir() and not force:
+        raise OutputError(
+            f"{path} exists already; nothing was overwritten; pass --force (force=True) to replace it"
+        )
+    check_output(path.with_name(f".{path.name}.new") if store else path, force=force)

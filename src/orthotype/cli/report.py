@@ -8,7 +8,7 @@ import typer
 from orthotype._keys import KEY
 from orthotype.cli import outputs
 from orthotype.cli.console import note, progress
-from orthotype.cli.inputs import opened
+from orthotype.cli.inputs import tables
 from orthotype.cli.options import CellsFile, Force, Groups, Key
 
 
@@ -30,7 +30,7 @@ def report(
     from orthotype.report import report_annotation
 
     outputs.ready(output, outputs.PAGE, force=force)
-    cells = opened(annotated)
+    cells = tables(annotated)
     with progress("writing the report"):
         report_annotation(
             output, cells, labels=labels, groups=groups, key_added=key, subject=str(annotated), force=force

@@ -6,9 +6,19 @@ from typing import Annotated, Any
 import typer
 
 from orthotype.cli import outputs
-from orthotype.cli.console import naming, note, progress, say, say_json, table
-from orthotype.cli.inputs import opened
-from orthotype.cli.options import CellsFile, Encoder, Force, Json, Layer, Policy, Species
+from orthotype.cli.console import naming, note, say, say_json, table
+from orthotype.cli.inputs import cluster, counted, handed_over
+from orthotype.cli.options import (
+    CellsFile,
+    Encoder,
+    Force,
+    Json,
+    Layer,
+    MaxMemory,
+    Policy,
+    Scheduler,
+    Species,
+)
 
 
 def train(
@@ -44,6 +54,8 @@ def train(
         int, typer.Option("--min-cells", min=1, help="Smallest class that is accepted.")
     ] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides which cells go to which fold.")] = 0,
+    max_memory: MaxMemory = None,
+    scheduler: Scheduler = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -51,22 +63,29 @@ def train(
     from orthotype.transfer import LabelTransfer
 
     outputs.ready(output, outputs.MODEL, force=force)
-    cells = opened(source)
-    others = None if target is None else opened(target)
     model = LabelTransfer(
         encoder=encoder.value, policy=policy.value, n_top_genes=n_top_genes, random_state=seed
     )
-    with progress(f"training on {cells.n_obs:,} cells"), naming({"the source": source, "the target": target}):
+    named = {"the source": source, "the target": target}
+    with (
+        cluster(scheduler) as client,
+        counted(f"training on {source}") as told,
+        handed_over(source),
+        naming(named),
+    ):
         model.fit(
-            cells,
+            source,
             labels=labels,
             species=species,
             batch=batch,
             layer=layer,
             min_cells=min_cells,
-            target=others,
+            target=target,
             target_species=target_species,
             orthologs=orthologs,
+            max_memory=max_memory,
+            progress=told,
+            client=client,
         )
     model.save(output, force=force)
     if json:
