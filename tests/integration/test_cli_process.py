@@ -91,7 +91,9 @@ def test_a_reader_that_goes_away_is_no_error_to_tell(kept: Path, tmp_path: Path)
 
 def test_an_interrupt_leaves_neither_traceback_nor_file(kept: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\n"
+        "import signal, sys\n"
+        # where the tests run in the background it is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from orthotype.cli.main import run\n"
         "from orthotype.transfer.label_transfer import LabelTransfer\n"
         "import time\n"
