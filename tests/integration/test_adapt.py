@@ -122,7 +122,7 @@ def test_one_cell_of_one_class_teaches_without_unlearning(
     assert adapted.adapt_report_.cells_per_class == {name: 1}
     assert adapted.adapt_report_.more_labels is None
     if name == ACINAR:
-        assert after[ACINAR] >= 0.4
+        assert after[ACINAR] >= 0.8
 
 
 def test_a_new_class_is_learned_and_the_others_kept(
@@ -131,7 +131,7 @@ def test_a_new_class_is_learned_and_the_others_kept(
     labels = few(small_human, 5, classes=tuple(truth(small_human).unique()))
     before, after = (recall(model, small_human, without=labels) for model in (small_model, learned))
     assert before[ACINAR] == 0.0
-    assert after[ACINAR] >= 0.8
+    assert after[ACINAR] >= 0.95
     for name in set(before) - {ACINAR}:
         assert after[name] >= before[name] - 0.05, name
     ((name, begun),) = learned.adapt_report_.new_classes.items()

@@ -86,7 +86,6 @@ def check_few_labels(
         ~pd.DataFrame({"c": labels.index, "l": labels.to_numpy()}).duplicated().to_numpy()
     ]
     unknown = given.index[~given.index.isin(cells)].unique()
-    torn = given.index[given.index.duplicated()].unique()
     shared = cells[cells.duplicated() & cells.isin(given.index)].unique()
     if given.index.nunique() > len(cells):
         problems.add(
@@ -99,12 +98,7 @@ def check_few_labels(
             f"{listed(unknown)}",
             expected=f"names of cells, such as {listed(cells[:2])}",
         )
-    if len(torn):
-        contradicting = [f"{cell}: {' or '.join(given.loc[[cell]])}" for cell in torn]
-        problems.add(
-            f"{len(torn):,} cells have contradicting labels ({listed(contradicting)})",
-            expected="one for each",
-        )
+    _note_contradicting(given, "cells", problems)
     if len(shared):
         problems.add(
             f"{len(shared):,} labelled names are those of several cells: {listed(shared)}",
@@ -113,6 +107,18 @@ def check_few_labels(
     check_words(given.tolist(), problems=problems)
     place = dict(zip(given.index, given.to_numpy(), strict=True))
     return np.array([place.get(cell) for cell in cells], dtype=object)
+
+
+def _note_contradicting(given: "pd.Series[str]", what: str, problems: Problems) -> None:
+    """Note cells or clusters that have several labels."""
+    several = given.groupby(level=0).nunique()
+    torn = several.index[several > 1]
+    if len(torn):
+        contradicting = [f"{name}: {' or '.join(dict.fromkeys(given.loc[[name]]))}" for name in torn]
+        problems.add(
+            f"{len(torn):,} {what} have contradicting labels ({listed(contradicting)})",
+            expected="one for each",
+        )
 
 
 def check_words(labels: Collection[str | None], *, problems: Problems) -> None:
@@ -194,20 +200,13 @@ def _by_cluster(
     known = {cluster for cluster in of_cell if cluster is not None}
     given = read_labels(labels, known=known)
     unknown = given.index[~given.index.isin(known)].unique()
-    several = given.groupby(level=0).nunique()
-    torn = several.index[several > 1]
     if len(unknown):
         problems.add(
             f"{len(unknown):,} of {given.index.nunique():,} labelled clusters are not in obs column "
             f"{column!r}: {listed(unknown)}",
             expected=f"its clusters, such as {listed(sorted(known))}",
         )
-    if len(torn):
-        contradicting = [f"{cluster}: {' or '.join(sorted(set(given.loc[[cluster]])))}" for cluster in torn]
-        problems.add(
-            f"{len(torn):,} clusters have contradicting labels ({listed(contradicting)})",
-            expected="one for each",
-        )
+    _note_contradicting(given, "clusters", problems)
     place = dict(zip(given.index, given.to_numpy(), strict=True))
     found = np.array([None if cluster is None else place.get(cluster) for cluster in of_cell], dtype=object)
     if not len(unknown):

@@ -16,8 +16,8 @@ common its calls are, and the mixture is sharpened again, since averages are too
     s_ic = sum_j a_ij p_jc / (mean_c + 1 / n)^0.75,  scaled to sum_c s_ic = sum_j a_ij
     p_ic becomes (p_ic + s_ic)^1.5, scaled to 1 over the classes; a cell without neighbours stays as it is
 
-Up to 20,000 cells are compared with
-each other; more are compared with 10,000 of them, evenly spaced, which keeps the cost linear.
+Up to 20,000 cells are compared with each other; more are compared with 10,000 of them, evenly spaced, which
+keeps the cost linear.
 
 References
 ----------

@@ -9,14 +9,15 @@ ever less per cell::
 
 with S the scores of the start, n labelled cells and t the mean squared length of the centred rows. The worth
 v is a half, since across species the source's certainty is worth half; a quarter, a tenth or a fiftieth if
-labelled cells that are held out are called better so: of a source that is no guide the
-part outside the span of the few cells is noise, which no number of labels takes away. Classes weigh alike in
-the mean loss, but one without a label, for which anchors stand (:mod:`orthotype.transfer.adapt_starts`), a
-tenth: enough to stay reachable, too little to take cells from those with labels if the target has none of it.
+labelled cells that are held out are called better so: of a source that is no guide the part outside the span
+of the few cells is noise, which no number of labels takes away. Classes weigh alike in the mean loss, but one
+without a label, for which anchors stand (:mod:`orthotype.transfer.adapt_starts`), a tenth: enough to stay
+reachable, too little to take cells from those with labels if the target has none of it.
 
 Nothing else is chosen on the labelled cells, which are too few to choose.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,18 +104,30 @@ class Refit:
         The model to start from.
     strength
         alpha; ``"auto"`` for the one prior.
+
+    Attributes
+    ----------
     worth
         v, what the start's scores are worth.
     """
 
-    def __init__(
-        self, evidence: Evidence, start: Start, *, strength: float | str = "auto", worth: float = WORTHS[0]
-    ) -> None:
-        self.evidence, self.worth = evidence, worth
+    def __init__(self, evidence: Evidence, start: Start, *, strength: float | str = "auto") -> None:
+        self.evidence, self.worth = evidence, WORTHS[0]
         self.few = FewRows(evidence.X, evidence.weights())
-        self.offsets = worth * start.scores(evidence.X)
+        self._scores = start.scores(evidence.X)
         own = STRENGTH * max(self.few.total, np.finfo(np.float64).tiny) / evidence.n_labelled
         self.strength = own if strength == "auto" else float(strength)
+
+    @property
+    def offsets(self) -> Floats:
+        """What the start says of all rows, at its worth, shape (n, n_classes)."""
+        return self.worth * self._scores
+
+    def at(self, worth: float) -> "Refit":
+        """Return the same fit with the start at another worth."""
+        other = copy(self)
+        other.worth = worth
+        return other
 
     def fit(
         self, used: NDArray[np.bool_] | None = None, *, strength: float | None = None
@@ -168,7 +181,8 @@ def chosen(evidence: Evidence, start: Start, *, strength: float | str = "auto") 
     evidence, start, strength
         As for :class:`Refit`.
     """
-    fits = [Refit(evidence, start, strength=strength, worth=worth) for worth in WORTHS]
+    first = Refit(evidence, start, strength=strength)
+    fits = [first.at(worth) for worth in WORTHS]
     held_out = [fit.held_out() for fit in fits]
     codes = evidence.codes[: evidence.n_labelled]
     weights = class_weights(codes)

@@ -156,7 +156,7 @@ def adapt_state(
     names
         What their labels are to the model.
     strength
-        alpha of the penalty, or ``"auto"`` to choose it on the few cells.
+        alpha of the penalty, or ``"auto"``.
     random_state
         Decides folds and anchors.
     block_size
@@ -222,7 +222,7 @@ def _starts(
     shift: Floats | None,
     heat: float,
 ) -> list[Start]:
-    """Return the models to start from, the preferred one first."""
+    """Return the models to start from; the first is the one for few labels."""
     none = np.zeros(few.X.shape[1])
     by_labels = label_shift(few.X, codes, used.profiles, known=known)
     source = Start.of(used, name=SOURCE, heat=used.temperature, delta=none)
@@ -260,7 +260,7 @@ def _fitted(
     judging, held_out = chosen(of(rows), start, strength=strength)
     whole = judging
     if len(rows) < len(codes):
-        whole = Refit(of(np.arange(len(codes))), start, strength=strength, worth=judging.worth)
+        whole = Refit(of(np.arange(len(codes))), start, strength=strength).at(judging.worth)
     coef, intercept = whole.few.expand(whole.fit()[0])
     return Found(whole.strength, coef, intercept, judging, held_out, rows)
 
