@@ -7,11 +7,12 @@ ever less per cell::
     min over dW, db of   mean loss of softmax(v S + dW x + db)  +  alpha / 2 ( |dW|^2 + |db|^2 / kappa )
     alpha = 0.0024 t / n
 
-with S the scores of the start, n labelled cells and t the mean squared length of the centred rows. The worth
+with S the scores of the start, n labelled cells, and lengths and t, the mean squared length of the centred
+rows, in the metric of the target's unlabelled cells (:mod:`orthotype.models.linear.reduced`). The worth
 v is a half, since across species the source's certainty is worth half; a quarter, a tenth or a fiftieth if
 labelled cells that are held out are called better so: of a source that is no guide the part outside the span
 of the few cells is noise, which no number of labels takes away. Classes weigh alike in the mean loss, but one
-without a label, for which anchors stand (:mod:`orthotype.transfer.adapt_starts`), a tenth: enough to stay
+without a label, for which anchors stand (:mod:`orthotype.transfer.adapt_anchors`), a tenth: enough to stay
 reachable, too little to take cells from those with labels if the target has none of it.
 
 Nothing else is chosen on the labelled cells, which are too few to choose.
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import stratified_folds
-from orthotype.models.linear.refit import FewRows, refit_path
+from orthotype.models.linear.reduced import FewRows, Metric
+from orthotype.models.linear.refit import refit_path
 from orthotype.transfer.adapt_starts import Start, capped_losses
 
 Floats = NDArray[np.float64]
@@ -102,6 +104,8 @@ class Refit:
         The rows.
     start
         The model to start from.
+    metric
+        How alike two rows are; None for all genes alike.
     strength
         alpha; ``"auto"`` for the one prior.
 
@@ -111,9 +115,16 @@ class Refit:
         v, what the start's scores are worth.
     """
 
-    def __init__(self, evidence: Evidence, start: Start, *, strength: float | str = "auto") -> None:
+    def __init__(
+        self,
+        evidence: Evidence,
+        start: Start,
+        *,
+        metric: Metric | None = None,
+        strength: float | str = "auto",
+    ) -> None:
         self.evidence, self.worth = evidence, WORTHS[0]
-        self.few = FewRows(evidence.X, evidence.weights())
+        self.few = FewRows(evidence.X, evidence.weights(), metric)
         self._scores = start.scores(evidence.X)
         own = STRENGTH * max(self.few.total, np.finfo(np.float64).tiny) / evidence.n_labelled
         self.strength = own if strength == "auto" else float(strength)
@@ -173,15 +184,17 @@ class Refit:
         return kept
 
 
-def chosen(evidence: Evidence, start: Start, *, strength: float | str = "auto") -> tuple[Refit, Floats]:
+def chosen(
+    evidence: Evidence, start: Start, *, metric: Metric | None = None, strength: float | str = "auto"
+) -> tuple[Refit, Floats]:
     """Return the fit that calls held-out labelled cells best, with their scores.
 
     Parameters
     ----------
-    evidence, start, strength
+    evidence, start, metric, strength
         As for :class:`Refit`.
     """
-    first = Refit(evidence, start, strength=strength)
+    first = Refit(evidence, start, metric=metric, strength=strength)
     fits = [first.at(worth) for worth in WORTHS]
     held_out = [fit.held_out() for fit in fits]
     codes = evidence.codes[: evidence.n_labelled]

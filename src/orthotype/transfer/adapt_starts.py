@@ -1,4 +1,4 @@
-"""Where adapting starts: the source model as it is, or with a species shift taken off, and cells to lean on.
+"""Where adapting starts: the source model as it is, or with a species shift taken off.
 
 Three starts, each a model whose probabilities mean what they say (its temperature is in its weights):
 
@@ -12,12 +12,6 @@ label shift
 
 Labels of a quarter of the classes say little of what all classes share: the label shift is taken where at
 least three quarters of the model's classes have a label, else the shift of the unlabelled cells, else none.
-
-Anchors are cells that stand for a class without a label, so that learning the others does not unlearn it: at
-most five unlabelled target cells that the start calls so with a probability of at least a half, or, where
-there are none or where as many labels contradict such calls as confirm them (the cells of a new class have to
-be called something), one cell half the way from the centre of all classes to the mean of this one: nearer to
-the other classes than real cells, it gives way first.
 """
 
 from collections.abc import Sequence
@@ -27,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.models.linear.softmax import row_losses, softmax
+from orthotype.models.linear.softmax import row_losses
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.models.shift import TAU, shared_part
 from orthotype.transfer.state import ModelState
@@ -36,7 +30,6 @@ Floats = NDArray[np.float64]
 
 CAP = 3.0
 SOURCE, TARGET_SHIFT, LABEL_SHIFT = "source", "target shift", "label shift"
-ANCHORS, SURE, HALF_WAY = 5, 0.5, 0.5
 MOST_CLASSES = 0.75
 
 
@@ -123,83 +116,3 @@ def capped_losses(scores: Floats, codes: NDArray[np.intp]) -> Floats:
     A cell to which its label's class gives a probability of 5 % has a loss of 3.
     """
     return np.minimum(row_losses(scores, codes), CAP)
-
-
-def calls(start: Start, X: sp.csr_array, *, known: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the class that the start calls each cell with a probability of at least a half, -1 for none.
-
-    Parameters
-    ----------
-    start
-        The model to start from.
-    X
-        Encoded cells.
-    known
-        Which classes the source has cells of, shape (n_classes,): no cell is called another.
-    """
-    proba = softmax(np.where(known, start.scores(X), -np.inf))
-    return np.where(proba.max(axis=1) >= SURE, proba.argmax(axis=1), -1).astype(np.intp)
-
-
-def contradicted(called: NDArray[np.intp], codes: NDArray[np.intp], n_classes: int) -> NDArray[np.bool_]:
-    """Return of which classes as many calls are contradicted by labels as confirmed, shape (n_classes,).
-
-    Parameters
-    ----------
-    called
-        From :func:`calls`, for labelled cells.
-    codes
-        Their classes.
-    n_classes
-        How many classes there are.
-    """
-    right = np.bincount(called[called == codes], minlength=n_classes)
-    wrong = np.bincount(called[(called >= 0) & (called != codes)], minlength=n_classes)
-    return np.asarray((wrong > 0) & (wrong >= right))
-
-
-def anchor_cells(
-    start: Start,
-    profiles: ClassProfiles,
-    *,
-    known: NDArray[np.bool_],
-    labelled: tuple[sp.csr_array, NDArray[np.intp]],
-    unlabelled: sp.csr_array | None,
-    random_state: int,
-) -> tuple[sp.csr_array, NDArray[np.intp]]:
-    """Return cells that stand for what the start knows, and their classes.
-
-    Parameters
-    ----------
-    start
-        The model to start from.
-    profiles
-        Class means of the source.
-    known
-        Which classes the source has cells of, shape (n_classes,).
-    labelled
-        Encoded labelled cells and their classes, which need no anchors.
-    unlabelled
-        Encoded cells of the target without a label, or None.
-    random_state
-        Decides which of the cells of a class.
-    """
-    X, given = labelled
-    n_classes = len(known)
-    bare = known & (np.bincount(given, minlength=n_classes) == 0)
-    rows, codes, wanted = [], [], bare.copy()
-    if unlabelled is not None and unlabelled.shape[0]:
-        called = calls(start, unlabelled, known=known)
-        doubted = contradicted(calls(start, X, known=known), given, n_classes)
-        order = np.random.default_rng(random_state).permutation(len(called))
-        for k in np.flatnonzero(wanted & ~doubted):
-            chosen = np.sort(order[called[order] == k][:ANCHORS])
-            rows.append(unlabelled[chosen])
-            codes.append(np.full(len(chosen), k))
-            bare[k] = not len(chosen)
-    means = profiles.mean[known].astype(np.float64) + start.delta
-    centre = means.mean(axis=0)
-    half = np.maximum(centre + HALF_WAY * (means[bare[known]] - centre), 0.0)
-    rows.append(sp.csr_array(half))
-    codes.append(np.flatnonzero(bare))
-    return sp.csr_array(sp.vstack(rows, format="csr")), np.concatenate(codes).astype(np.intp)

@@ -11,23 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.cells.table import CellTable
 from orthotype.errors import OrthotypeWarning
-from orthotype.models.margins import MarginScale, margins
-from orthotype.models.shift import estimate_shift
+from orthotype.transfer.adapt_cells import Few
 from orthotype.transfer.adapt_classes import Names, beginnings, tell, with_new_classes
-from orthotype.transfer.adapt_fit import Evidence, Refit, chosen
+from orthotype.transfer.adapt_fit import Refit, chosen
+from orthotype.transfer.adapt_lesson import Lesson, lesson, seen
 from orthotype.transfer.adapt_starts import (
-    LABEL_SHIFT,
     SOURCE,
-    TARGET_SHIFT,
-    Start,
-    anchor_cells,
-    label_shift,
-    preferred,
 )
 from orthotype.transfer.adapting_report import (
     AdaptReport,
@@ -42,98 +34,11 @@ from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.fitting import top_genes
 from orthotype.transfer.labelling import label_cells
 from orthotype.transfer.state import ModelState
-from orthotype.transfer.target import Target
 
 Floats = NDArray[np.float64]
 
 DROPPED: Final = ("prediction_sets",)
 MOST_JUDGED: Final = 600
-
-
-@dataclass(frozen=True, eq=False)
-class Few:
-    """Encoded cells to learn from.
-
-    Attributes
-    ----------
-    cells
-        Names of the labelled cells.
-    labels
-        Their labels.
-    X
-        Their encoded rows, shape (n, n_selected).
-    unlabelled
-        Encoded cells of the target without a label, or None.
-    present
-        Genes of the model that all of them have, shape (n_selected,).
-    table
-        The target, or None.
-    species
-        Of all of them.
-    """
-
-    cells: NDArray[np.object_]
-    labels: NDArray[np.object_]
-    X: sp.csr_array
-    unlabelled: sp.csr_array | None
-    present: NDArray[np.bool_]
-    table: CellTable | None
-    species: str
-
-
-def gather(
-    state: ModelState,
-    table: CellTable,
-    labels: NDArray[np.object_],
-    *,
-    target: CellTable | None,
-    block_size: int,
-) -> Few:
-    """Encode labelled cells, and cells of the target without a label; without a target, those beside them.
-
-    Parameters
-    ----------
-    state
-        The model.
-    table, labels
-        Cells and the label of each, None where it has none.
-    target
-        Further cells of the same species, or None.
-    block_size
-        Rows per block.
-    """
-    given = np.array([label is not None for label in labels], dtype=bool)
-    aligned = state.space.align(table.genes, species=table.species)
-    here = Target(table, aligned, block_size)
-    present = aligned.present[state.space.selected]
-    X = sp.csr_array(
-        sp.vstack([rows[given[where]] for where, rows in aligned.blocks(table.rows, size=block_size)])
-    )
-    whole, unlabelled = target, None
-    if target is not None:
-        others = Target(target, state.space.align(target.genes, species=target.species), block_size)
-        present = present & others.aligned.present[state.space.selected]
-        known = set(table.names[given].tolist())
-        without = np.array([name not in known for name in target.names[others.sampled()]], dtype=bool)
-        unlabelled = sp.csr_array(others.sample()[without])
-    elif not given.all():
-        whole = table
-        unlabelled = sp.csr_array(here.sample()[~given[here.sampled()]])
-    return Few(
-        cells=table.names[given],
-        labels=labels[given],
-        X=_only(X, present),
-        unlabelled=None if unlabelled is None else _only(unlabelled, present),
-        present=present,
-        table=whole,
-        species=table.species,
-    )
-
-
-def _only(X: sp.csr_array, present: NDArray[np.bool_]) -> sp.csr_array:
-    """Return rows without the genes that other cells lack."""
-    X = X.astype(np.float64)
-    return X if present.all() else sp.csr_array(X @ sp.diags_array(present.astype(np.float64)))
 
 
 def adapt_state(
@@ -165,18 +70,12 @@ def adapt_state(
     classes = np.array([names.known.get(label, label) for label in few.labels], dtype=object)
     relatives = beginnings(names, without_missing(state, few.present), few.X, classes)
     tell(names, relatives)
-    shift, heat = _target_shift(state, few)
+    judged = seen(state, few)
     roomy = with_new_classes(state, names, few.X, classes, relatives=relatives)
-    used = without_missing(roomy, few.present)
-    codes = np.searchsorted(used.classes.astype(str), classes.astype(str)).astype(np.intp)
-    known = (used.profiles.n_cells > 0) & ~np.isin(used.classes, np.array(names.new, dtype=object))
-    starts = _starts(used, few, codes, known, shift=shift, heat=heat)
-    start = preferred(starts, codes, known=known)
-    found = _fitted(used, few, codes, start, known, strength=strength, random_state=random_state)
-    adapted = _taken_on(roomy, found, start, known)
-    before = starts[0].scores(found.judging.evidence.X[: found.judging.evidence.n_labelled])
-    before[:, np.isin(used.classes, np.array(names.new, dtype=object))] = -np.inf
-    report = _report(few, names, classes, relatives, start, found, before, used, random_state)
+    task = lesson(roomy, few, names, classes, judged, places_of=state.classes, random_state=random_state)
+    found = _fitted(task, strength=strength, random_state=random_state)
+    adapted = _taken_on(roomy, found, task)
+    report = _report(task, few, names, relatives, found, random_state)
     report = _with_moves(report, state, _with_card(state, adapted, report, random_state), few, block_size)
     return _with_card(state, adapted, report, random_state), report
 
@@ -193,74 +92,19 @@ class Found:
     rows: NDArray[np.intp]
 
 
-def _target_shift(state: ModelState, few: Few) -> tuple[Floats | None, float]:
-    """Return the shift that unlabelled target cells show and the temperature of their margins."""
-    if few.unlabelled is None:
-        return None, state.temperature
-    used = without_missing(state, few.present)
-    sample = sp.csr_array(sp.vstack([few.unlabelled, few.X], format="csr"))
-    shift = estimate_shift(
-        lambda: iter([sample]),
-        coef=used.coef,
-        intercept=used.intercept,
-        temperature=used.temperature,
-        source=used.profiles,
-        called=used.called,
-    )
-    delta = np.where(few.present, shift.delta, 0.0).astype(np.float64)
-    scores = Start.of(used, name=TARGET_SHIFT, heat=1.0, delta=delta).scores(sample)
-    ratio = MarginScale(**state.card["margins"]).ratio(margins(scores), scores.argmax(axis=1))
-    return delta, state.temperature * ratio
-
-
-def _starts(
-    used: ModelState,
-    few: Few,
-    codes: NDArray[np.intp],
-    known: NDArray[np.bool_],
-    *,
-    shift: Floats | None,
-    heat: float,
-) -> list[Start]:
-    """Return the models to start from; the first is the one for few labels."""
-    none = np.zeros(few.X.shape[1])
-    by_labels = label_shift(few.X, codes, used.profiles, known=known)
-    source = Start.of(used, name=SOURCE, heat=used.temperature, delta=none)
-    labelled = Start.of(used, name=LABEL_SHIFT, heat=used.temperature, delta=by_labels)
-    if shift is None:
-        return [source, labelled]
-    return [Start.of(used, name=TARGET_SHIFT, heat=heat, delta=shift), labelled, source]
-
-
-def _fitted(
-    used: ModelState,
-    few: Few,
-    codes: NDArray[np.intp],
-    start: Start,
-    known: NDArray[np.bool_],
-    *,
-    strength: float | str,
-    random_state: int,
-) -> Found:
+def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
     """Fit all labelled cells; at most 600 of them are held out."""
-    anchors = anchor_cells(
-        start,
-        used.profiles,
-        known=known,
-        labelled=(few.X, codes),
-        unlabelled=few.unlabelled,
-        random_state=random_state,
+    rows = _some(task.codes, random_state)
+    judging, held_out = chosen(
+        task.evidence(rows, random_state=random_state),
+        task.start,
+        metric=task.metric,
+        strength=strength,
     )
-
-    def of(rows: NDArray[np.intp]) -> Evidence:
-        labelled = few.X[rows], codes[rows]
-        return Evidence.of(labelled, anchors, n_classes=len(used.classes), random_state=random_state)
-
-    rows = _some(codes, random_state)
-    judging, held_out = chosen(of(rows), start, strength=strength)
     whole = judging
-    if len(rows) < len(codes):
-        whole = Refit(of(np.arange(len(codes))), start, strength=strength).at(judging.worth)
+    if len(rows) < len(task.codes):
+        evidence = task.evidence(np.arange(len(task.codes)), random_state=random_state)
+        whole = Refit(evidence, task.start, metric=task.metric, strength=strength).at(judging.worth)
     coef, intercept = whole.few.expand(whole.fit()[0])
     return Found(whole.strength, coef, intercept, judging, held_out, rows)
 
@@ -276,17 +120,18 @@ def _some(codes: NDArray[np.intp], random_state: int) -> NDArray[np.intp]:
     return np.sort(by_class[np.argsort(rank, kind="stable")][:MOST_JUDGED])
 
 
-def _taken_on(state: ModelState, found: Found, start: Start, known: NDArray[np.bool_]) -> ModelState:
+def _taken_on(state: ModelState, found: Found, task: Lesson) -> ModelState:
     """Return the model with the change taken on by every fold model, and the shift by its profiles.
 
     The temperature is in the weights from now on. Genes that the cells lack keep their weights, and what is
     made up for them where they are missing.
     """
+    start = task.start
     heat = start.heat / found.judging.worth
     coef = state.coef.astype(np.float64)
     intercept = (state.intercept.astype(np.float64) - coef @ start.delta) / heat + found.intercept
     coef = coef / heat + found.coef
-    moved = (known[:, None] * start.delta).astype(np.float32)
+    moved = (task.known[:, None] * start.delta).astype(np.float32)
     medians = [median / heat for median in state.card["margins"]["medians"]]
     fitted = replace(
         state,
@@ -307,30 +152,30 @@ def _taken_on(state: ModelState, found: Found, start: Start, known: NDArray[np.b
 
 
 def _report(
+    task: Lesson,
     few: Few,
     names: Names,
-    classes: NDArray[np.object_],
     relatives: Mapping[str, str],
-    start: Start,
     found: Found,
-    before: Floats,
-    used: ModelState,
     random_state: int,
 ) -> AdaptReport:
-    counts = np.unique(classes.astype(str), return_counts=True)
     evidence, held_out = found.judging.evidence, found.held_out
-    true, cells = evidence.codes[: evidence.n_labelled], few.cells[found.rows]
+    n, cells = evidence.n_labelled, few.cells[found.rows]
+    true, classes = evidence.codes[:n], task.classes
+    before = task.before.scores(evidence.X[:n])
+    before[:, np.isin(classes, np.array(names.new, dtype=object))] = -np.inf
+    counts = np.bincount(task.codes, minlength=len(classes)).tolist()
     return AdaptReport(
         species=few.species,
-        cells_per_class=dict(zip(counts[0].tolist(), counts[1].tolist(), strict=True)),
+        cells_per_class={str(name): k for name, k in zip(classes, counts, strict=True) if k},
         new_classes=dict(relatives),
         matched=as_pairs(names.matched, names.known),
-        start=start.name,
-        aligned=start.name != SOURCE,
+        start=task.start.name,
+        aligned=task.start.name != SOURCE,
         strength=found.strength,
         worth=found.judging.worth,
-        held_out=held_out_scores(before, held_out, true, classes=used.classes),
-        doubtful=doubtful_labels(held_out, true, cells=cells, classes=used.classes),
+        held_out=held_out_scores(before, held_out, true, classes=classes),
+        doubtful=doubtful_labels(held_out, true, cells=cells, classes=classes),
         target_cells=0,
         moved=(),
         n_moved=0,

@@ -18,8 +18,9 @@ from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells, warn_of_rep
 from orthotype.errors import Problems
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.neighbours import N_NEIGHBORS
+from orthotype.transfer.adapt_cells import gather
 from orthotype.transfer.adapt_request import check_adapting
-from orthotype.transfer.adapting import adapt_state, gather
+from orthotype.transfer.adapting import adapt_state
 from orthotype.transfer.adapting_report import AdaptReport
 from orthotype.transfer.annotator import Annotator
 from orthotype.transfer.calibrating import calibrate_state

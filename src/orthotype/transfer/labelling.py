@@ -15,6 +15,7 @@ from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
 from orthotype.cells.table import CellTable
 from orthotype.errors import warn
 from orthotype.models.consensus import Votes, decide
+from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
@@ -24,7 +25,7 @@ from orthotype.transfer.coverage import check_species, target_coverage, without_
 from orthotype.transfer.effect import Effect, measure_effect
 from orthotype.transfer.predictions import Predictions
 from orthotype.transfer.state import ModelState
-from orthotype.transfer.target import Target
+from orthotype.transfer.target import Encoded, Target
 
 AT_ONCE = 1 << 15
 
@@ -126,42 +127,79 @@ def label_cells(
     aligned = state.space.align(table.genes, species=table.species)
     used = without_missing(state, aligned.present[state.space.selected])
     target = Target(table, aligned, block_size)
-    sample = target.sample()
-    moved = _moved(used, sample, shifted=options.alignment == "shift" and not _adapted_to(state, table))
-    told = _sweep(used, target, moved, leading_directions(sample) if options.n_neighbors else None)
-    neighbours = (
-        find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
-    )
-    told = told._replace(places=told.places[:0])
-    proba, votes = _decided(told, neighbours)
-    views = _views(told, votes, moved, used)
-    rule = UnknownRule(**state.card["unknown"])
-    status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
-    status[told.squares == 0] = UNKNOWN
-    fit = rule.fit(views, votes.winner, neighbours=neighbours)
-    if options.unknown == "similarity":
-        status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
-        if rule.foreign(views, votes.winner):
-            warn(FOREIGN)
+    found = judge(used, target, options, shifted=not adapted_to(state, table.species))
+    if found.foreign:
+        warn(FOREIGN)
     return Labelling(
         predictions=Predictions(
             cells=table.names,
             classes=state.classes,
             ontology=state.ontology,
-            winner=votes.winner,
-            votes=votes.count,
-            status=status,
-            proba=proba,
-            similarity=views.likeness,
+            winner=found.votes.winner,
+            votes=found.votes.count,
+            status=found.status,
+            proba=found.proba,
+            similarity=found.views.likeness,
         ),
         coverage=target_coverage(state, table, aligned),
-        shift=moved.shift,
-        sharpness=moved.sharpness,
-        fit=fit,
-        ratios=rule.ratios(views, votes.winner),
-        effect=measure_effect(used, sample, votes.winner[target.sampled()]),
+        shift=found.moved.shift,
+        sharpness=found.moved.sharpness,
+        fit=found.fit,
+        ratios=found.ratios,
+        effect=measure_effect(used, target.sample(), found.votes.winner[target.sampled()]),
         table=table,
     )
+
+
+class Judged(NamedTuple):
+    """What a model says of all cells of a target, one entry a cell where not said otherwise.
+
+    ``proba`` (n, n_classes), ``ratios`` and ``foreign`` of the target as a whole, ``moved`` the model as it
+    met them.
+    """
+
+    proba: NDArray[np.float32]
+    votes: Votes
+    status: NDArray[np.object_]
+    fit: NDArray[np.float64]
+    views: Views
+    ratios: dict[str, float]
+    foreign: bool
+    moved: "Moved"
+
+
+def judge(state: ModelState, target: Target | Encoded, options: Options, *, shifted: bool = True) -> Judged:
+    """Say of every cell what it is called, how surely, and whether it fits.
+
+    Parameters
+    ----------
+    state
+        The model, for genes that the cells have.
+    target
+        The cells.
+    options
+        What is done for another species.
+    shifted
+        False for a model that has the species shift in it already.
+    """
+    sample = target.sample()
+    moved = _moved(state, sample, shifted=shifted and options.alignment == "shift")
+    told = _sweep(state, target, moved, leading_directions(sample) if options.n_neighbors else None)
+    neighbours = (
+        find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
+    )
+    told = told._replace(places=told.places[:0])
+    proba, votes = _decided(told, neighbours)
+    views = _views(told, votes, moved, state)
+    rule = UnknownRule(**state.card["unknown"])
+    status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
+    status[told.squares == 0] = UNKNOWN
+    fit = rule.fit(views, votes.winner, neighbours=neighbours)
+    foreign = False
+    if options.unknown == "similarity":
+        status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
+        foreign = rule.foreign(views, votes.winner)
+    return Judged(proba, votes, status, fit, views, rule.ratios(views, votes.winner), foreign, moved)
 
 
 class Moved(NamedTuple):
@@ -184,10 +222,10 @@ class Told(NamedTuple):
     places: NDArray[np.float32]
 
 
-def _adapted_to(state: ModelState, table: CellTable) -> bool:
+def adapted_to(state: ModelState, species: str) -> bool:
     """Return whether the model has learned from labelled cells of this species, the shift included."""
     adapted = state.card.get("adapted") or {}
-    return bool(adapted.get("aligned")) and adapted.get("species") == table.species
+    return bool(adapted.get("aligned")) and adapted.get("species") == species
 
 
 def _known(state: ModelState) -> NDArray[np.bool_]:
@@ -219,12 +257,20 @@ def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool) -> Moved:
     )
 
 
-def _sweep(state: ModelState, target: Target, moved: Moved, leading: NDArray[np.float32] | None) -> Told:
+def _sweep(
+    state: ModelState, target: Target | Encoded, moved: Moved, leading: NDArray[np.float32] | None
+) -> Told:
     """Return what the models say of all cells, in one sweep over their encoded rows."""
     extra = moved.directions if leading is None else np.vstack([moved.directions, leading])
     heat = moved.temperature
-    sweep = target.sweep(state.coef / np.float32(heat), moved.intercept / heat, extra=extra)
-    n, n_cells, n_classes = len(moved.directions), target.table.n_cells, len(state.classes)
+    sweep = Sweep(
+        state.coef / np.float32(heat),
+        moved.intercept / heat,
+        gene_to_column=np.arange(state.coef.shape[2]),
+        encoding="none",
+        extra=extra,
+    )
+    n, n_cells, n_classes = len(moved.directions), target.n_cells, len(state.classes)
     told = Told(
         proba=np.empty((n_cells, n_classes), dtype=np.float32),
         votes=np.empty((n_cells, n_classes), dtype=np.int32),

@@ -9,10 +9,35 @@ from numpy.typing import NDArray
 
 from orthotype.cells.space import Alignment
 from orthotype.cells.table import CellTable
-from orthotype.models.linear.sweep import Sweep
 
 # What is learned from the target without labels is learned from at most so many of its cells.
 SAMPLE = 20_000
+
+
+class Encoded:
+    """Cells that are encoded already.
+
+    Parameters
+    ----------
+    X
+        Their rows, shape (n_cells, n_selected).
+    """
+
+    def __init__(self, X: sp.csr_array) -> None:
+        self._X = X
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return int(self._X.shape[0])
+
+    def rows(self) -> Iterator[sp.csr_array]:
+        """Yield the encoded rows."""
+        yield self._X
+
+    def sample(self) -> sp.csr_array:
+        """Return all of them."""
+        return self._X
 
 
 @dataclass(frozen=True)
@@ -23,11 +48,10 @@ class Target:
     aligned: Alignment
     block_size: int
 
-    def sweep(
-        self, coef: NDArray[np.floating], intercept: NDArray[np.floating], *, extra: NDArray[np.floating]
-    ) -> Sweep:
-        """Return models (n_models, n_classes, n_selected), ready for the encoded rows of these cells."""
-        return Sweep(coef, intercept, gene_to_column=np.arange(coef.shape[2]), encoding="none", extra=extra)
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return self.table.n_cells
 
     def rows(self) -> Iterator[sp.csr_array]:
         """Yield blocks of encoded rows; the cells themselves are read once, however often this is called."""

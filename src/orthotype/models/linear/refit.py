@@ -5,9 +5,8 @@ The model that is there says something of every cell, its *offsets*; what is lea
     S_i  = offset_i + Z_i V + v                                  scores of row i, one for each class
     J    = sum_i s_i CE(softmax(S_i), y_i) / sum_i s_i + alpha / 2 ( || V ||^2 + || v ||^2 / kappa )
 
-The optimum lies in the span of the centred rows (:mod:`orthotype.models.linear.span`), so Z has at most as
-many columns as there are rows, and it is the same for every strength, every fold and every model to start
-from, since these are nothing but other offsets and weights.
+Z are the rows turned to their own axes (:mod:`orthotype.models.linear.reduced`), the same for every strength,
+every fold and every model to start from, since these are nothing but other offsets and weights.
 
 Classes without a weighted row are *still*: their columns of V and v stay zero, and they stay in the softmax,
 so that what is learned of a class is learned against all others. The change v of the levels has a price,
@@ -20,62 +19,16 @@ Z : (n, r), V : (r, K) and v : (K,), kept as theta (r + 1, K_moving), v in the l
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.models.linear.lbfgs import Memory, minimise
 from orthotype.models.linear.loss import SMALLEST_CURVATURE, Evaluation
+from orthotype.models.linear.reduced import FewRows
 from orthotype.models.linear.softmax import Float, Float64, Integer, softmax
 
 LEVEL_SHARE = 0.25
-MOST_ROTATED = 1500
-
-
-class FewRows:
-    """A few rows, centred and turned to their own axes.
-
-    Parameters
-    ----------
-    X
-        Encoded cells (n, p), CSR or dense.
-    weights
-        Weights of the rows (n,) that sum to one; the centre is their mean.
-
-    Attributes
-    ----------
-    rows : (n, r)
-        The rows Z.
-    centre : (p,)
-        What was taken off.
-    total : float
-        Mean squared length of the rows.
-    """
-
-    def __init__(self, X: Any, weights: Float64) -> None:
-        dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
-        self.centre = weights @ dense
-        self._rows = dense - self.centre
-        self._back: Float64 | None = None
-        n, p = dense.shape
-        if n > min(p, MOST_ROTATED):
-            self.rows = self._rows.astype(np.float32)
-            self.total = float(np.einsum("ij,ij->", self._rows, self._rows)) / n
-            return
-        gram = self._rows @ self._rows.T
-        self.total = float(np.trace(gram)) / n
-        values, axes = np.linalg.eigh(gram)
-        kept = values > 1e-10 * max(float(values[-1]), np.finfo(np.float64).tiny)
-        roots = np.sqrt(values[kept])
-        self.rows = np.ascontiguousarray(axes[:, kept] * roots, dtype=np.float32)
-        self._back = axes[:, kept] / roots
-
-    def expand(self, theta: Float64) -> tuple[Float64, Float64]:
-        """Return a change as weights on genes (K, p) and intercepts of raw rows (K,)."""
-        turned = theta[:-1] if self._back is None else self._rows.T @ (self._back @ theta[:-1])
-        coef = turned.T
-        return np.ascontiguousarray(coef), theta[-1] - coef @ self.centre
 
 
 class RefitObjective:

@@ -1,0 +1,131 @@
+"""What is to be learned from a few labelled cells: from which start, beside which anchors, how measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from orthotype.models.linear.reduced import Metric
+from orthotype.models.neighbours import evenly
+from orthotype.transfer.adapt_anchors import Sight, anchor_cells
+from orthotype.transfer.adapt_cells import Few
+from orthotype.transfer.adapt_classes import Names
+from orthotype.transfer.adapt_fit import Evidence
+from orthotype.transfer.adapt_starts import (
+    LABEL_SHIFT,
+    SOURCE,
+    TARGET_SHIFT,
+    Start,
+    label_shift,
+    preferred,
+)
+from orthotype.transfer.coverage import without_missing
+from orthotype.transfer.labelling import Judged, Options, adapted_to, judge
+from orthotype.transfer.state import ModelState
+from orthotype.transfer.target import Encoded
+
+MOST_MEASURED: Final = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is to be learned, and from where.
+
+    Attributes
+    ----------
+    classes
+        Names of all classes, new ones included.
+    X, codes
+        Encoded labelled cells and their classes, shapes (n, n_features) and (n,).
+    anchors
+        Cells that stand for classes without a label, and their classes.
+    known
+        Classes that the source knows, shape (n_classes,).
+    before, start
+        The model that few labels would start from, and the one that these start from.
+    metric
+        How alike two cells are.
+    """
+
+    classes: NDArray[np.object_]
+    X: sp.csr_array
+    codes: NDArray[np.intp]
+    anchors: tuple[sp.csr_array, NDArray[np.intp]]
+    known: NDArray[np.bool_]
+    before: Start
+    start: Start
+    metric: Metric
+
+    def evidence(self, rows: NDArray[np.intp], *, random_state: int) -> Evidence:
+        """Return some of the labelled cells, and all anchors, as rows to learn from."""
+        labelled = self.X[rows], self.codes[rows]
+        return Evidence.of(labelled, self.anchors, n_classes=len(self.classes), random_state=random_state)
+
+
+def _sample(few: Few) -> sp.csr_array | None:
+    """Return the target, unlabelled cells first; None where there are none."""
+    if few.unlabelled is None or not few.unlabelled.shape[0]:
+        return None
+    return sp.csr_array(sp.vstack([few.unlabelled, few.X], format="csr"))
+
+
+def seen(state: ModelState, few: Few) -> Judged | None:
+    """Return what the model makes of the target, unlabelled cells first."""
+    sample = _sample(few)
+    if sample is None:
+        return None
+    shifted = not adapted_to(state, few.species)
+    return judge(without_missing(state, few.present), Encoded(sample), Options(), shifted=shifted)
+
+
+def lesson(
+    roomy: ModelState,
+    few: Few,
+    names: Names,
+    classes: NDArray[np.object_],
+    judged: Judged | None,
+    *,
+    places_of: NDArray[np.object_],
+    random_state: int,
+) -> Lesson:
+    """Return what is to be learned from labels ``classes``; ``places_of`` names what ``judged`` speaks of."""
+    used = without_missing(roomy, few.present)
+    order = used.classes.astype(str)
+    codes = np.searchsorted(order, classes.astype(str)).astype(np.intp)
+    known = (used.profiles.n_cells > 0) & ~np.isin(used.classes, np.array(names.new, dtype=object))
+    starts = _starts(used, few, codes, known, judged)
+    start = preferred(starts, codes, known=known)
+    sight, sample = None, _sample(few)
+    if judged is not None and few.unlabelled is not None:
+        places = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
+        sight = Sight.of(judged, few.unlabelled.shape[0], places)
+    anchors = anchor_cells(
+        known & (np.bincount(codes, minlength=len(known)) == 0),
+        known=known,
+        profiles=used.profiles,
+        shift=start.delta,
+        unlabelled=few.unlabelled,
+        sight=sight,
+        random_state=random_state,
+    )
+    metric = Metric.plain(few.X.shape[1]) if sample is None else Metric.of(evenly(sample, most=MOST_MEASURED))
+    return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric)
+
+
+def _starts(
+    used: ModelState, few: Few, codes: NDArray[np.intp], known: NDArray[np.bool_], judged: Judged | None
+) -> list[Start]:
+    """Return the models to start from; the first is the one for few labels."""
+    by_labels = label_shift(few.X, codes, used.profiles, known=known)
+    source = Start.of(used, name=SOURCE, heat=used.temperature, delta=np.zeros(few.X.shape[1]))
+    labelled = Start.of(used, name=LABEL_SHIFT, heat=used.temperature, delta=by_labels)
+    if judged is None or judged.moved.shift is None:
+        return [source, labelled]
+    shift = np.where(few.present, judged.moved.shift.delta, 0.0)
+    return [
+        Start.of(used, name=TARGET_SHIFT, heat=judged.moved.temperature, delta=shift),
+        labelled,
+        source,
+    ]
