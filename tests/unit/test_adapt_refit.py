@@ -7,7 +7,8 @@ from scipy.sparse import csr_array
 
 from orthotype.models.linear import refit
 from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.refit import FewRows, RefitObjective, refit_path
+from orthotype.models.linear.reduced import FewRows
+from orthotype.models.linear.refit import RefitObjective, refit_path
 from orthotype.models.linear.solve import solve
 
 K, P, N = 4, 60, 24
@@ -28,7 +29,7 @@ def test_gradient_and_curvature_are_those_of_the_value(
 ) -> None:
     weights = class_weights(codes, sample_weight=rng.uniform(0, 1, N).round(1))
     moving = np.array([True, False, True, True])
-    few = FewRows(rows, weights)
+    few = FewRows(csr_array(rows), weights)
     objective = RefitObjective(few.rows.astype(np.float64), rng.normal(size=(N, K)), codes, weights, moving)
     objective.at(0.3, kappa=0.7)
     shape = (few.rows.shape[1] + 1, 3)
@@ -67,31 +68,13 @@ def test_without_a_price_of_levels_it_is_the_general_solver(
     )
 
 
-def test_the_change_says_the_same_on_genes_and_in_the_span(
-    rows: np.ndarray, codes: np.ndarray, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights, moving = class_weights(codes), np.ones(K, dtype=bool)
-    offsets = rng.normal(size=(N, K))
-
-    def change() -> np.ndarray:
-        few = FewRows(rows, weights)
-        (theta,) = refit_path(few, offsets, codes, weights, moving=moving, alphas=[0.1], tol=1e-8)
-        coef, intercept = few.expand(theta)
-        np.testing.assert_allclose(rows @ coef.T + intercept, few.rows @ theta[:-1] + theta[-1], atol=1e-3)
-        return coef
-
-    turned = change()
-    monkeypatch.setattr(refit, "MOST_ROTATED", 0)
-    np.testing.assert_allclose(change(), turned, atol=1e-3)
-
-
 def test_still_classes_do_not_change_but_are_learned_against(rows: np.ndarray, codes: np.ndarray) -> None:
     moving = np.array([True, True, False, False])
     labelled = codes < 2
     weights = class_weights(codes, sample_weight=labelled.astype(float))
     offsets = np.zeros((N, K))
     offsets[:, 2] = 4.0
-    few = FewRows(rows, weights)
+    few = FewRows(csr_array(rows), weights)
     (theta,) = refit_path(few, offsets, codes, weights, moving=moving, alphas=[0.01])
     assert not theta[:, 2:].any()
     called = (offsets + few.rows @ theta[:-1] + theta[-1]).argmax(axis=1)
@@ -102,10 +85,10 @@ def test_a_row_of_weight_two_is_the_row_twice(rows: np.ndarray, codes: np.ndarra
     offsets, moving = np.zeros((N, K)), np.ones(K, dtype=bool)
     once = np.ones(N)
     once[3] = 2.0
-    few = FewRows(rows, once / once.sum())
+    few = FewRows(csr_array(rows), once / once.sum())
     (theta,) = refit_path(few, offsets, codes, once, moving=moving, alphas=[0.2], tol=1e-8)
     twice = np.append(np.arange(N), 3)
-    same = FewRows(rows[twice], np.full(N + 1, 1 / (N + 1)))
+    same = FewRows(csr_array(rows[twice]), np.full(N + 1, 1 / (N + 1)))
     same.total = few.total
     (again,) = refit_path(
         same, offsets[twice], codes[twice], np.ones(N + 1), moving=moving, alphas=[0.2], tol=1e-8
@@ -114,7 +97,7 @@ def test_a_row_of_weight_two_is_the_row_twice(rows: np.ndarray, codes: np.ndarra
 
 
 def test_nothing_to_learn_changes_nothing(rows: np.ndarray, codes: np.ndarray) -> None:
-    few = FewRows(rows, class_weights(codes))
+    few = FewRows(csr_array(rows), class_weights(codes))
     still = np.zeros(K, dtype=bool)
     found = list(refit_path(few, np.zeros((N, K)), codes, np.ones(N), moving=still, alphas=[1.0, 0.1]))
     assert len(found) == 2

@@ -1,0 +1,83 @@
+"""Anchors: cells that are found, a point half the way where none are, nothing where labels contradict."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from orthotype._keys import ASSIGNED, UNKNOWN
+from orthotype.models.consensus import Votes
+from orthotype.models.profiles import ClassProfiles
+from orthotype.transfer.adapt_anchors import ANCHORS, FEWEST, Sight, anchor_cells
+from orthotype.transfer.labelling import Judged
+
+K, P = 4, 6
+
+
+@pytest.fixture
+def profiles() -> ClassProfiles:
+    mean = np.eye(K, P, dtype=np.float32) * 4
+    return ClassProfiles(mean=mean, variance=np.ones_like(mean), n_cells=np.full(K, 9.0))
+
+
+def sight(unlabelled: list[int], labelled: list[int], sure: float = 1.0) -> Sight:
+    cells = np.array(unlabelled)
+    return Sight(cells, np.array(labelled, dtype=int), np.full(len(cells), sure >= 0.5))
+
+
+def anchors(
+    profiles: ClassProfiles, seen: Sight | None, wanted: list[int], *, shift: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    n = 0 if seen is None else len(seen.unlabelled)
+    cells = sp.csr_array(np.arange(1.0, n + 1)[:, None] * np.ones(P)) if n else None
+    rows, codes = anchor_cells(
+        np.isin(np.arange(K), wanted),
+        known=np.ones(K, dtype=bool),
+        profiles=profiles,
+        shift=np.full(P, shift),
+        unlabelled=cells,
+        sight=seen,
+        random_state=0,
+    )
+    return rows.toarray(), codes
+
+
+def test_cells_that_are_assigned_to_a_class_stand_for_it(profiles: ClassProfiles) -> None:
+    rows, codes = anchors(profiles, sight([2] * 30 + [1] * 30, [0, 0]), [1, 2])
+    assert np.bincount(codes).tolist() == [0, ANCHORS, ANCHORS]
+    assert (rows[codes == 2] <= 30).all()
+    assert (rows[codes == 1] > 30).all()
+
+
+@pytest.mark.parametrize(
+    "seen", [None, sight([2] * (FEWEST - 1) + [0] * 30, []), sight([2] * 30, [], sure=0.4)]
+)
+def test_a_class_that_is_not_found_has_a_point_half_the_way(
+    profiles: ClassProfiles, seen: Sight | None
+) -> None:
+    rows, codes = anchors(profiles, seen, [2], shift=0.5)
+    assert codes.tolist() == [2]
+    mean = profiles.mean + 0.5
+    np.testing.assert_allclose(rows[0], (mean.mean(axis=0) + mean[2]) / 2)
+
+
+def test_nothing_stands_for_a_class_that_labels_contradict(profiles: ClassProfiles) -> None:
+    often, seldom = [2, 2, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert anchors(profiles, sight([2] * 10 + [0] * 10, often), [2])[1].tolist() == []
+    found = anchors(profiles, sight([2] * 10 + [0] * 10, seldom), [2])[1]
+    assert found.tolist() == [2] * 10, "one contradiction among many labels leaves the class"
+    assert anchors(profiles, sight([2] * 10 + [0] * 10, often), [])[1].tolist() == []
+
+
+def test_no_class_is_below_zero(profiles: ClassProfiles) -> None:
+    assert (anchors(profiles, None, [1], shift=-9.0)[0] >= 0).all()
+
+
+def test_unknown_cells_are_assigned_to_no_class() -> None:
+    proba = np.array([[0.9, 0.1], [0.2, 0.8], [0.55, 0.45], [0.6, 0.4]], dtype=np.float32)
+    status = np.array([ASSIGNED, UNKNOWN, ASSIGNED, ASSIGNED], dtype=object)
+    votes = Votes(proba.argmax(axis=1), np.full(4, 5), np.ones(4, dtype=bool))
+    judged = Judged(proba, votes, status, np.zeros(4), None, {}, False, None)  # type: ignore[arg-type]
+    found = Sight.of(judged, 3, np.array([3, 1]))
+    assert found.unlabelled.tolist() == [3, -1, 3]
+    assert found.labelled.tolist() == [3]
+    assert found.sure.tolist() == [True, True, True]
