@@ -25,12 +25,12 @@ def sight(unlabelled: list[int], labelled: list[int], sure: float = 1.0) -> Sigh
 
 
 def anchors(
-    profiles: ClassProfiles, seen: Sight | None, wanted: list[int], *, shift: float = 0.0
+    profiles: ClassProfiles, seen: Sight | None, codes: list[int], *, shift: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     n = 0 if seen is None else len(seen.unlabelled)
     cells = sp.csr_array(np.arange(1.0, n + 1)[:, None] * np.ones(P)) if n else None
-    rows, codes = anchor_cells(
-        np.isin(np.arange(K), wanted),
+    found = anchor_cells(
+        np.array(codes),
         known=np.ones(K, dtype=bool),
         profiles=profiles,
         shift=np.full(P, shift),
@@ -38,38 +38,51 @@ def anchors(
         sight=seen,
         random_state=0,
     )
-    return rows.toarray(), codes
+    return found.X.toarray(), found.codes
 
 
 def test_cells_that_are_assigned_to_a_class_stand_for_it(profiles: ClassProfiles) -> None:
-    rows, codes = anchors(profiles, sight([2] * 30 + [1] * 30, [0, 0]), [1, 2])
+    rows, codes = anchors(profiles, sight([2] * 30 + [1] * 30, [0, 3]), [0, 3])
     assert np.bincount(codes).tolist() == [0, ANCHORS, ANCHORS]
     assert (rows[codes == 2] <= 30).all()
     assert (rows[codes == 1] > 30).all()
 
 
 @pytest.mark.parametrize(
-    "seen", [None, sight([2] * (FEWEST - 1) + [0] * 30, []), sight([2] * 30, [], sure=0.4)]
+    "seen", [None, sight([2] * (FEWEST - 1) + [0] * 30, [-1] * 3), sight([2] * 30, [-1] * 3, sure=0.4)]
 )
 def test_a_class_that_is_not_found_has_a_point_half_the_way(
     profiles: ClassProfiles, seen: Sight | None
 ) -> None:
-    rows, codes = anchors(profiles, seen, [2], shift=0.5)
+    rows, codes = anchors(profiles, seen, [0, 1, 3], shift=0.5)
     assert codes.tolist() == [2]
     mean = profiles.mean + 0.5
     np.testing.assert_allclose(rows[0], (mean.mean(axis=0) + mean[2]) / 2)
 
 
-def test_nothing_stands_for_a_class_that_labels_contradict(profiles: ClassProfiles) -> None:
-    often, seldom = [2, 2, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert anchors(profiles, sight([2] * 10 + [0] * 10, often), [2])[1].tolist() == []
-    found = anchors(profiles, sight([2] * 10 + [0] * 10, seldom), [2])[1]
-    assert found.tolist() == [2] * 10, "one contradiction among many labels leaves the class"
-    assert anchors(profiles, sight([2] * 10 + [0] * 10, often), [])[1].tolist() == []
+def test_labels_contradict_a_class_that_half_of_another_is_assigned_to(profiles: ClassProfiles) -> None:
+    common = [2] * 90 + [0] * 10
+    taken = sight(common, [2, 2, 0, 0, 1, 1, 1, 1])
+    codes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    assert taken.contradicted(codes, K)[2]
+    assert 2 not in anchors(profiles, taken, codes.tolist())[1]
+    seldom = sight(common, [2, 0, 0, 0, 1, 1, 1, 1])
+    assert not seldom.contradicted(codes, K)[2], "a quarter of one class is assigned to it, and many cells"
+    assert 2 in anchors(profiles, seldom, codes.tolist())[1]
 
 
-def test_no_class_is_below_zero(profiles: ClassProfiles) -> None:
-    assert (anchors(profiles, None, [1], shift=-9.0)[0] >= 0).all()
+def test_labels_contradict_a_class_to_which_they_are_assigned_as_often_as_other_cells(
+    profiles: ClassProfiles,
+) -> None:
+    codes = np.zeros(20, dtype=int)
+    labelled = [2] * 2 + [0] * 18
+    rare, common = (sight([2] * n + [0] * (100 - n), labelled) for n in (10, 50))
+    assert rare.contradicted(codes, K)[2]
+    assert not common.contradicted(codes, K)[2]
+
+
+def test_no_anchor_is_below_zero(profiles: ClassProfiles) -> None:
+    assert (anchors(profiles, None, [0], shift=-9.0)[0] >= 0).all()
 
 
 def test_unknown_cells_are_assigned_to_no_class() -> None:

@@ -1,5 +1,7 @@
 """What few cells change: the start, the prior, and that anchors and wrong labels count as they should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -38,7 +40,7 @@ def refit(
     start: Start, profiles: ClassProfiles, X: csr_array, codes: np.ndarray, strength: float | str = "auto"
 ) -> Refit:
     anchors = anchor_cells(
-        np.bincount(codes, minlength=K) == 0,
+        codes,
         known=np.ones(K, dtype=bool),
         profiles=profiles,
         shift=start.delta,
@@ -46,8 +48,7 @@ def refit(
         sight=None,
         random_state=0,
     )
-    evidence = Evidence.of((X, codes), anchors, n_classes=K, random_state=0)
-    return Refit(evidence, start, strength=strength)
+    return Refit(Evidence.of(X, codes, anchors, random_state=0), start, strength=strength)
 
 
 def recall(scores: np.ndarray, codes: np.ndarray) -> float:
@@ -119,6 +120,24 @@ def test_a_class_without_a_label_is_held_by_its_anchors(
     others, true = simulated(400, rng)
     after = others @ (WORTHS[0] * start.coef + coef).T + WORTHS[0] * start.intercept + intercept
     assert recall(after[true == 3], true[true == 3]) > 0.5
+
+
+def test_a_class_that_labels_contradict_learns_to_give_way(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(120, rng)
+    seen = codes < 3
+    X, codes = X[seen], codes[seen]
+    evidence = refit(start, profiles, X, codes).evidence
+    turned = Start("source", 1.0, start.delta, start.coef[[3, 1, 2, 0]], start.intercept[[3, 1, 2, 0]])
+    free = replace(evidence, contradicted=np.array([False, False, False, True]))
+    before = turned.scores(X)[codes == 0]
+    assert (before.argmax(axis=1) == 3).mean() > 0.9
+    kept, gone = (Refit(each, turned).fit()[0] for each in (evidence, free))
+    assert not kept[:, 3].any()
+    assert gone[:, 3].any()
+    after = Refit(free, turned).fit()[1][: len(codes)][codes == 0]
+    assert (after.argmax(axis=1) == 0).all()
 
 
 def test_classes_weigh_alike_and_those_without_a_label_a_tenth(

@@ -1,14 +1,14 @@
 """Anchors: cells that stand for a class without a label, so that learning the others does not unlearn it.
 
-The target is seen as ``annotate`` shows it, before anything is learned. A class is *found* there if at least
-three of the unlabelled cells are assigned to it (not unknown, the models agreeing on nothing else), and the
-labels do not contradict: labelled cells are assigned to it, all of them wrongly since it has no label, less
-than half as often as unlabelled ones. Twenty of the surest such cells are its anchors.
+The target is seen as ``annotate`` shows it, before anything is learned. Labels *contradict* a class without a
+label if half of the labelled cells of another class are assigned to it, or if labelled cells altogether, all
+of them wrongly, are at least half as often as unlabelled ones: what the source calls so, people call
+otherwise. Nothing stands for it, and it learns to give way.
 
-A class that is not found may still be there: one cell half the way from the centre of all classes to the mean
-of this one stands for it, nearer to the other classes than real cells, so that it gives way first. Where
-labels contradict a class nothing stands for it: what the source calls so, people call otherwise. It keeps its
-weights.
+Of any other class the surest of the unlabelled cells that are assigned to it are anchors, at most twenty, if
+there are three of them: it is *found*. If not, it may still be there; one cell half the way from the centre
+of all classes to the mean of this one stands for it, nearer to the other classes than real cells, so that it
+gives way first.
 """
 
 from dataclasses import dataclass
@@ -67,17 +67,46 @@ class Sight:
             judged.proba[:n_unlabelled].max(axis=1) >= SURE,
         )
 
-    def contradicted(self, n_classes: int) -> NDArray[np.bool_]:
-        """Return to which classes without a label labelled cells are assigned too often, (n_classes,)."""
-        right, wrong = (
-            np.bincount(cells[cells >= 0], minlength=n_classes) / max(len(cells), 1)
-            for cells in (self.unlabelled, self.labelled)
-        )
-        return np.asarray((wrong > 0) & (wrong >= CONTRADICTED * right))
+    def contradicted(self, codes: Codes, n_classes: int) -> NDArray[np.bool_]:
+        """Return the classes that labels contradict, shape (n_classes,), those with a label included.
+
+        Parameters
+        ----------
+        codes
+            Classes of the labelled cells, shape (n_labelled,).
+        n_classes
+            How many classes there are.
+        """
+        taken = np.zeros((n_classes, n_classes))
+        given = self.labelled >= 0
+        np.add.at(taken, (codes[given], self.labelled[given]), 1)
+        of_class = (taken / np.maximum(np.bincount(codes, minlength=n_classes), 1)[:, None]).max(axis=0)
+        unlabelled = self.unlabelled[self.unlabelled >= 0]
+        usual = np.bincount(unlabelled, minlength=n_classes) / max(len(self.unlabelled), 1)
+        at_all = taken.sum(axis=0) / max(len(codes), 1)
+        often = (of_class >= CONTRADICTED) | (at_all >= CONTRADICTED * usual)
+        return np.asarray(often & (at_all > 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """Cells that stand for classes without a label.
+
+    Attributes
+    ----------
+    X, codes
+        Encoded cells and their classes, shapes (n, n_features) and (n,).
+    contradicted
+        Classes without a label that labels contradict, shape (n_classes,).
+    """
+
+    X: sp.csr_array
+    codes: Codes
+    contradicted: NDArray[np.bool_]
 
 
 def anchor_cells(
-    wanted: NDArray[np.bool_],
+    codes: Codes,
     *,
     known: NDArray[np.bool_],
     profiles: ClassProfiles,
@@ -85,13 +114,13 @@ def anchor_cells(
     unlabelled: sp.csr_array | None,
     sight: Sight | None,
     random_state: int,
-) -> tuple[sp.csr_array, Codes]:
-    """Return cells that stand for classes without a label, and their classes.
+) -> Anchors:
+    """Return cells that stand for classes without a label.
 
     Parameters
     ----------
-    wanted
-        Classes that the source knows and no label names, shape (n_classes,).
+    codes
+        Classes of the labelled cells, shape (n_labelled,).
     known
         Classes that the source knows, shape (n_classes,).
     profiles
@@ -105,16 +134,21 @@ def anchor_cells(
     """
     means = profiles.mean.astype(np.float64) + shift
     centre = means[known].mean(axis=0)
-    rows, codes, bare = [], [], wanted.copy()
+    wanted = known & (np.bincount(codes, minlength=len(known)) == 0)
+    rows, stand_for, bare, contradicted = [], [], wanted.copy(), np.zeros(len(known), dtype=bool)
     if sight is not None and unlabelled is not None:
-        contradicted = sight.contradicted(len(wanted))
+        contradicted = wanted & sight.contradicted(codes, len(known))
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
         for k in np.flatnonzero(wanted):
             own = order[sight.unlabelled[order] == k]
             found = own[sight.sure[own]] if len(own) >= FEWEST and not contradicted[k] else own[:0]
             rows.append(unlabelled[np.sort(found[:ANCHORS])])
-            codes.append(np.full(rows[-1].shape[0], k))
+            stand_for.append(np.full(rows[-1].shape[0], k))
             bare[k] = not len(found) and not contradicted[k]
     rows.append(sp.csr_array(np.maximum(centre + HALF_WAY * (means[bare] - centre), 0.0)))
-    codes.append(np.flatnonzero(bare))
-    return sp.csr_array(sp.vstack(rows, format="csr")), np.concatenate(codes).astype(np.intp)
+    stand_for.append(np.flatnonzero(bare))
+    return Anchors(
+        sp.csr_array(sp.vstack(rows, format="csr")),
+        np.concatenate(stand_for).astype(np.intp),
+        contradicted,
+    )

@@ -30,6 +30,7 @@ from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import stratified_folds
 from orthotype.models.linear.reduced import FewRows, Metric
 from orthotype.models.linear.refit import refit_path
+from orthotype.transfer.adapt_anchors import Anchors
 from orthotype.transfer.adapt_starts import Start, capped_losses
 
 Floats = NDArray[np.float64]
@@ -54,30 +55,28 @@ class Evidence:
         Fold in which each labelled cell is held out, shape (n_labelled,).
     moving
         Classes with a labelled cell, shape (n_classes,).
+    contradicted
+        Classes that labelled cells contradict, shape (n_classes,): they have to learn that, too.
     """
 
     X: sp.csr_array
     codes: NDArray[np.intp]
     folds: NDArray[np.intp]
     moving: NDArray[np.bool_]
+    contradicted: NDArray[np.bool_]
 
     @classmethod
     def of(
-        cls,
-        labelled: tuple[sp.csr_array, NDArray[np.intp]],
-        anchors: tuple[sp.csr_array, NDArray[np.intp]],
-        *,
-        n_classes: int,
-        random_state: int,
+        cls, X: sp.csr_array, codes: NDArray[np.intp], anchors: Anchors, *, random_state: int
     ) -> "Evidence":
         """Join labelled cells and anchors."""
-        (X, codes), (A, stand_for) = labelled, anchors
         folds = stratified_folds(codes, n_splits=min(N_FOLDS, len(codes)), random_state=random_state)
         return cls(
-            sp.csr_array(sp.vstack([X, A], format="csr")),
-            np.concatenate([codes, stand_for]),
+            sp.csr_array(sp.vstack([X, anchors.X], format="csr")),
+            np.concatenate([codes, anchors.codes]),
             folds.astype(np.intp),
-            np.bincount(codes, minlength=n_classes) > 0,
+            np.bincount(codes, minlength=len(anchors.contradicted)) > 0,
+            anchors.contradicted,
         )
 
     @property
@@ -148,6 +147,7 @@ class Refit:
         weights, codes = evidence.weights(used), evidence.codes
         here = slice(evidence.n_labelled)
         seen = np.bincount(codes[here], weights=weights[here] > 0, minlength=len(evidence.moving)) > 0
+        seen |= evidence.contradicted
         alpha = self.strength if strength is None else strength
         (theta,) = refit_path(self.few, self.offsets, codes, weights, moving=seen, alphas=[alpha])
         return theta, self.offsets + self.few.rows @ theta[:-1] + theta[-1]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from orthotype.models.linear.reduced import Metric
 from orthotype.models.neighbours import evenly
-from orthotype.transfer.adapt_anchors import Sight, anchor_cells
+from orthotype.transfer.adapt_anchors import Anchors, Sight, anchor_cells
 from orthotype.transfer.adapt_cells import Few
 from orthotype.transfer.adapt_classes import Names
 from orthotype.transfer.adapt_fit import Evidence
@@ -40,7 +40,7 @@ class Lesson:
     X, codes
         Encoded labelled cells and their classes, shapes (n, n_features) and (n,).
     anchors
-        Cells that stand for classes without a label, and their classes.
+        Cells that stand for classes without a label.
     known
         Classes that the source knows, shape (n_classes,).
     before, start
@@ -52,7 +52,7 @@ class Lesson:
     classes: NDArray[np.object_]
     X: sp.csr_array
     codes: NDArray[np.intp]
-    anchors: tuple[sp.csr_array, NDArray[np.intp]]
+    anchors: Anchors
     known: NDArray[np.bool_]
     before: Start
     start: Start
@@ -60,8 +60,7 @@ class Lesson:
 
     def evidence(self, rows: NDArray[np.intp], *, random_state: int) -> Evidence:
         """Return some of the labelled cells, and all anchors, as rows to learn from."""
-        labelled = self.X[rows], self.codes[rows]
-        return Evidence.of(labelled, self.anchors, n_classes=len(self.classes), random_state=random_state)
+        return Evidence.of(self.X[rows], self.codes[rows], self.anchors, random_state=random_state)
 
 
 def _sample(few: Few) -> sp.csr_array | None:
@@ -102,7 +101,7 @@ def lesson(
         places = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
         sight = Sight.of(judged, few.unlabelled.shape[0], places)
     anchors = anchor_cells(
-        known & (np.bincount(codes, minlength=len(known)) == 0),
+        codes,
         known=known,
         profiles=used.profiles,
         shift=start.delta,
