@@ -91,13 +91,17 @@ class Task:
         able = self.order[self.pool[self.order]]
         return np.sort(np.concatenate([able[self.true[able] == name][:n] for name in np.unique(self.true)]))
 
-    def scores(self, model: Weights, classes: np.ndarray) -> dict[str, float]:
-        """Return mean recall over the cells set aside."""
+    def recall(self, model: Weights, classes: np.ndarray) -> dict[str, float]:
+        """Return the recall of every class with enough cells set aside."""
         test = np.flatnonzero(~self.pool)
         called = classes[(self.X[test] @ model.coef.T + model.intercept).argmax(axis=1)]
         true = self.true[test]
         names, sizes = np.unique(true, return_counts=True)
-        recall = {k: float((called[true == k] == k).mean()) for k in names[sizes >= FEWEST]}
+        return {k: float((called[true == k] == k).mean()) for k in names[sizes >= FEWEST]}
+
+    def scores(self, model: Weights, classes: np.ndarray) -> dict[str, float]:
+        """Return mean recall over the cells set aside."""
+        recall = self.recall(model, classes)
         known = [value for name, value in recall.items() if name in self.state.classes]
         return {"known": float(np.mean(known)), "all": float(np.mean(list(recall.values())))}
 

@@ -4,7 +4,7 @@ Simulated log-normalised counts of classes with marker genes, where speed depend
 classes, labelled cells and genes. CPU time of one thread, median of fifteen runs after one to warm up; from
 encoded cells to new weights on genes, at one strength:
 
-- *refit*: orthotype, around the source's weights
+- *refit*: orthotype, around the source's weights, in the metric of unlabelled cells, which is known
 - *refit, next label*: the same when only a label changed, the rows being turned already
 - *SGD, warm*: scikit-learn's ``SGDClassifier`` from the source's weights, until it stops by itself
 - *scratch, orthotype*: ``solve`` of the same objective from nothing
@@ -27,7 +27,9 @@ from adapt_page import SPEED
 from engine.measure import machine
 from orthotype.models.linear import solve
 from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.refit import FewRows, refit_path
+from orthotype.models.linear.reduced import FewRows, Metric
+from orthotype.models.linear.refit import refit_path
+from orthotype.transfer.adapt_anchors import Anchors
 from orthotype.transfer.adapt_fit import Evidence, Refit
 from orthotype.transfer.adapt_starts import Start
 
@@ -69,7 +71,8 @@ def measure(n_classes: int, per_class: int, n_genes: int) -> dict[str, Any]:
     source = solve(X0, y0, n_classes=n_classes, alpha=0.1)
     X, y = simulated(n_classes, per_class, n_genes, moved=0.5, seed=2)
     before, weights = X @ source.coef.T + source.intercept, class_weights(y)
-    moving, ready = np.ones(n_classes, dtype=bool), FewRows(X, weights)
+    metric = Metric.of(simulated(n_classes, 60, n_genes, moved=0.5, seed=3)[0])
+    moving, ready = np.ones(n_classes, dtype=bool), FewRows(X, weights, metric)
 
     def refit(few: FewRows) -> Any:
         (theta,) = refit_path(few, before, y, weights, moving=moving, alphas=[ALPHA])
@@ -82,13 +85,13 @@ def measure(n_classes: int, per_class: int, n_genes: int) -> dict[str, Any]:
     def everything() -> Any:
         zeros = np.zeros(n_genes)
         start = Start("source", 1.0, zeros, source.coef.astype(np.float64), np.asarray(source.intercept))
-        none = (sp.csr_array((0, n_genes)), np.zeros(0, dtype=np.intp))
-        found = Refit(Evidence.of((X, y), none, n_classes=n_classes, random_state=0), start)
+        none = Anchors(X[:0], y[:0], np.zeros(n_classes, dtype=bool))
+        found = Refit(Evidence.of(X, y, none, random_state=0), start, metric=metric)
         return found.few.expand(found.fit()[0]), found.held_out()
 
     sk = LogisticRegression(C=1 / (ALPHA * len(y)), max_iter=1000)
     return {
-        "refit": cpu(lambda: refit(FewRows(X, weights))),
+        "refit": cpu(lambda: refit(FewRows(X, weights, metric))),
         "refit, next label": cpu(lambda: refit(ready)),
         "SGD, warm": cpu(stochastic, 5),
         "scratch, orthotype": cpu(lambda: solve(X, y, n_classes=n_classes, alpha=ALPHA), 5),

@@ -75,13 +75,13 @@ def studies(folder: str | None) -> Iterator[tuple[str, Any, Any, str]]:
         yield name, cells[own].copy(), fewer(cells[~own], MOST_CELLS), species
 
 
-def changed(cells: Any, random_state: int = 3) -> Any:
+def changed(cells: Any, random_state: int = 3, *, by_class: float = 0.5) -> Any:
     """Return cells whose genes changed as those of another species, without those of hardly any counts."""
     rng = np.random.default_rng(random_state)
     before = sp.csr_array(cells.X).astype(np.float64)
     names, codes = np.unique(cells.obs[COLUMN].astype(str), return_inverse=True)
     size = len(names), before.shape[1]
-    factors = np.exp(rng.standard_normal(size[1]) + 0.5 * rng.standard_normal(size))
+    factors = np.exp(rng.standard_normal(size[1]) + by_class * rng.standard_normal(size))
     after, in_row = before.copy(), np.diff(before.indptr)
     after.data = after.data * factors[np.repeat(codes, in_row), after.indices]
     ratio = before.sum(axis=1) / np.maximum(after.sum(axis=1), 1e-12)

@@ -1,0 +1,189 @@
+"""How ``adapt`` was settled: rules compared on donors of one study, never on a pair of the page.
+
+Usage::
+
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/adapt_settling.py [--seeds 1] [--rules RULE ...] [--page]
+
+The studies of ``benchmarks/suggest_settling.py`` and, with the development data, two batches of Paul: one
+donor is the source, up to 900 cells of the others are the target. Each comes six times:
+
+- *dom*: counts as they are; the source lacks the largest class and the smallest of ten cells or more
+- *full*: counts changed as a species changes them (``changed`` there)
+- *less*: the same, and the source lacks every fourth class
+- *lack*: the same, and the target lacks half of the classes
+- *other*: changed more, the source lacks half of the classes, the target a quarter
+- *named*: as *full*, and two thirds of the target's classes have another name than in the source
+
+Labels of 1, 5 and 30 cells of every class, or of every second class alone; scores as in
+``benchmarks/adapt.py``. A rule is ``adapt`` with some of its constants replaced. Results:
+``benchmarks/results/adapt_settling.json`` and the table of ``docs/adapt.md``.
+"""
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from adapt import Task, Weights, adapted, aligned_model, by_hand, mean_model, tasks
+from orthotype.models.linear import reduced
+from orthotype.transfer import adapt_anchors, adapt_fit
+from penalty import seen
+from suggest import COLUMN, Pair, fewer, named
+from suggest_settling import MOST_CELLS, changed, studies
+
+RESULTS = Path(__file__).parent / "results" / "adapt_settling.json"
+PAGE = Path(__file__).parents[1] / "docs" / "adapt.md"
+BEGIN, END = "<!-- made by benchmarks/adapt_settling.py -->", "<!-- settled -->"
+CELLS = (1, 5, 30)
+# What each rule replaces, and what it is called on the page.
+RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
+    "settled": ({}, "**as it is**"),
+    "alike": ({(reduced, "N_AXES"): 0}, "all genes alike (M the identity)"),
+    "axes": ({(reduced, "REST"): 1e-3}, "the 40 axes alone (r = 0)"),
+    "half": ({(adapt_fit, "WORTHS"): (0.5,)}, "v = 1/2 always"),
+    "one": ({(adapt_fit, "WORTHS"): (1.0, 0.5, 0.25, 0.1, 0.02)}, "v from 1"),
+    "strong": ({(adapt_fit, "STRENGTH"): 0.024}, "ten times the strength"),
+    "heavy": ({(adapt_fit, "ANCHORS_WEIGH"): 1.0}, "anchors weigh as much as labels"),
+    "bold": ({(adapt_anchors, "CONTRADICTED"): 0.2}, "contradicted from a fifth on"),
+    "patient": ({(adapt_anchors, "CONTRADICTED"): np.inf}, "never contradicted"),
+}
+WAYS: Final = {
+    "source": "source alone",
+    "aligned": "aligned source",
+    "scratch": "from scratch",
+    "fixed": "fixed strength",
+}
+
+
+def forms(folder: str | None) -> Iterator[Pair]:
+    """Yield every study in its six forms."""
+    found = list(studies(folder))
+    if folder is not None:
+        paul = named(seen(ad.read_h5ad(Path(folder) / "paul2015_mouse_bm.h5ad")), "cell_type_marker_checked")
+        batch = paul.obs["Seq_batch_ID"].astype(str)
+        own = (batch == sorted(set(batch))[0]).to_numpy()
+        found.append(("Paul", paul[own].copy(), fewer(paul[~own], MOST_CELLS), "mouse"))
+    for name, source, target, species in found:
+        here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
+        shared = [label for label in there.index if there[label] >= 10 and here.get(label, 0) >= 2]
+        for form, by_class, source_lacks, target_lacks in (
+            ("dom", None, [shared[0], shared[-1]], []),
+            ("full", 0.5, [], []),
+            ("less", 0.5, shared[2::4], []),
+            ("lack", 0.5, [], shared[1::2]),
+            ("other", 1.0, shared[2::2], shared[1::4]),
+            ("named", 0.5, [], []),
+        ):
+            left, cells = without(source, source_lacks), without(target, target_lacks)
+            cells = cells if by_class is None else changed(cells, by_class=by_class)
+            yield Pair(f"{name}, {form}", left, renamed(cells) if form == "named" else cells, (species,) * 2)
+
+
+def without(cells: Any, classes: list[str]) -> Any:
+    """Return cells of other classes."""
+    return cells[~cells.obs[COLUMN].isin(classes).to_numpy()].copy()
+
+
+def renamed(cells: Any) -> Any:
+    """Return cells of which two thirds of the classes have another name."""
+    names = sorted(set(cells.obs[COLUMN]))
+    cells.obs[COLUMN] = [name if name in names[::3] else f"other {name}" for name in cells.obs[COLUMN]]
+    return cells
+
+
+def some_classes(task: Task, n: int) -> np.ndarray:
+    """Return n cells of every second class, drawn at random."""
+    names = np.random.default_rng(task.seed).permutation(np.unique(task.true))[::2]
+    cells = task.labelled(n)
+    return cells[np.isin(task.true[cells], names)]
+
+
+def scores(task: Task, model: Weights, classes: np.ndarray, labelled: set[str]) -> dict[str, float]:
+    """Return mean recall over the cells set aside: all classes, those of the source, labelled ones or not."""
+    recall = task.recall(model, classes)
+    known = set(task.state.classes)
+    groups = {
+        "all": set(recall),
+        "known": known,
+        "labelled": labelled,
+        "without": known - labelled,
+    }
+    means = {name: [recall[k] for k in recall if k in group] for name, group in groups.items()}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in means.items()}
+
+
+def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of every way and rule."""
+    for part, n in [(part, n) for part in ("all", "half") for n in CELLS]:
+        cells = task.labelled(n) if part == "all" else some_classes(task, n)
+        labelled = set(task.true[cells])
+        base = {"pair": task.pair.name, "seed": task.seed, "part": part, "cells": n}
+        asked = [("source", mean_model(task.state)), ("aligned", aligned_model(task))]
+        for way, model, classes in [
+            *((way, model, task.state.classes) for way, model in asked),
+            *by_hand(task, cells),
+        ]:
+            yield base | {"way": way} | scores(task, model, classes, labelled)
+        for rule in rules:
+            with ExitStack() as replaced:
+                for (module, name), value in RULES[rule][0].items():
+                    replaced.enter_context(patch.object(module, name, value))
+                state, _ = adapted(task, cells, task.true[cells])
+            yield base | {"way": rule} | scores(task, mean_model(state), state.classes, labelled)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the mean recalls of every way as a Markdown table."""
+    frame = pd.DataFrame(rows)
+    numbers = sorted(frame["cells"].unique())
+    head = [f"{n}: all / known" for n in numbers] + [f"{n}: labelled / others" for n in numbers]
+    lines = [f"| labels per class | {' | '.join(head)} |", "|---" * (1 + len(head)) + "|"]
+    for way, words in (WAYS | {rule: text for rule, (_, text) in RULES.items()}).items():
+        means = frame[frame["way"] == way].groupby(["part", "cells"])[["all", "known", "labelled", "without"]]
+        if not len(means):
+            continue
+        found = means.mean()
+        cells = [
+            f"{found.loc[(part, n), a]:.3f} / {found.loc[(part, n), b]:.3f}"
+            for part, a, b in (("all", "all", "known"), ("half", "labelled", "without"))
+            for n in numbers
+        ]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rules", nargs="*", default=list(RULES))
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    if not options.page:
+        rows = []
+        for pair in forms(os.environ.get("ORTHOTYPE_REAL_DATA")):
+            for task in tasks(pair, options.seeds):
+                rows += measured(task, options.rules)
+                RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+            print(pair.name, flush=True)
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
