@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.native import rows_kernel
 from orthotype.cells.rows import Rows
 from orthotype.cells.select import GeneMoments, select_genes
 from orthotype.cells.sparse import csr_of
@@ -59,15 +60,30 @@ class Alignment:
 
     def encode(self, block: sp.csr_array) -> sp.csr_array:
         """Return the encoded rows of one block of counts, shape (n, n_selected), float32."""
-        totals = np.asarray(block @ self.library, dtype=np.float64)
-        return self.encoder.encode(self.align(block), totals / self.share)
+        aligned, totals = self.align(block)
+        return self.encoder.encode(aligned, totals / self.share)
 
-    def align(self, block: sp.csr_array) -> sp.csr_array:
-        """Return the counts of the selected features, the block times the projection, in canonical form.
+    def align(self, block: sp.csr_array) -> tuple[sp.csr_array, NDArray[np.float64]]:
+        """Return the counts of the selected features, in canonical form, and the library size of each cell.
 
-        Most values are of genes that are not selected: they are passed over without a multiplication, and
-        what is left is brought into order by being transposed twice.
+        The counts are the block times the projection. Most values are of genes that are not selected: they
+        are passed over without a multiplication.
         """
+        kernel = rows_kernel(block)
+        if kernel is None or block.dtype != np.float32:
+            return self._aligned(block), np.asarray(block @ self.library, dtype=np.float64)
+        n, n_values, width = block.shape[0], int(block.indptr[-1]), self.projection.shape[1]
+        data, indices = np.empty(n_values, dtype=np.float32), np.empty(n_values, dtype=np.int32)
+        indptr, totals = np.empty(n + 1, dtype=np.int32), np.empty(n)
+        parts = (data, indices, indptr, totals)
+        kernel.align(block.indptr, block.indices, block.data, self._codes, width, *parts)
+        end = int(indptr[-1])
+        aligned = csr_of(data[:end], indices[:end], indptr, shape=(n, width))
+        aligned.has_canonical_format = True
+        return aligned, totals
+
+    def _aligned(self, block: sp.csr_array) -> sp.csr_array:
+        """Return the counts of the selected features as numpy finds them, put in order by two transpositions."""
         columns = self.gene_to_column
         kept = np.flatnonzero((columns >= 0).take(block.indices))
         indptr = np.searchsorted(kept, block.indptr).astype(np.int32)
@@ -85,6 +101,11 @@ class Alignment:
         filled = np.diff(self.projection.indptr) > 0
         places[filled] = self.projection.indices
         return places
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int32]:
+        """Twice the selected feature of each gene, and one more if it counts to the library size."""
+        return 2 * self.gene_to_column + (self.library > 0).astype(np.int32)
 
     def restricted(self, columns: NDArray[np.intp]) -> "Alignment":
         """Return the same alignment with only some of the selected features."""

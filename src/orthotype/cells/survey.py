@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.memory import Memory
+from orthotype.cells.native import rows_kernel
 from orthotype.cells.pieces import cut, is_edge
 from orthotype.cells.rows import MatrixRows, stored_blocks
 from orthotype.cells.sample import KeptRows
@@ -76,13 +77,22 @@ class Surveyor:
         """Look at some more cells: values as they are stored, and the same on the linear scale."""
         self.look.at(rows, stored)
         for within, part in cut(rows.start, linear):
-            self._whole = self._whole and bool((part.data == np.rint(part.data)).all())
-            if self._whole:
-                self._open += np.bincount(part.indices, weights=part.data, minlength=len(self._open))
-            else:
-                np.add.at(self._open, part.indices, part.data.astype(np.float64))
+            self._add(part)
             if is_edge(rows.start + within.stop):
                 self._close()
+
+    def _add(self, part: sp.csr_array) -> None:
+        """Add the values of cells that are in one piece."""
+        kernel = rows_kernel(part)
+        if kernel is not None:
+            self._whole = False  # added one by one, whatever they are
+            kernel.add(part.indptr, part.indices, part.data, self._open)
+            return
+        self._whole = self._whole and bool((part.data == np.rint(part.data)).all())
+        if self._whole:
+            self._open += np.bincount(part.indices, weights=part.data, minlength=len(self._open))
+        else:
+            np.add.at(self._open, part.indices, part.data.astype(np.float64))
 
     def _close(self) -> None:
         self._complete = self.totals
