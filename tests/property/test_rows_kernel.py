@@ -35,9 +35,7 @@ def blocks(draw, *, finite=False):
     rows, columns = np.nonzero(kept)
     block = sp.csr_array((dense[kept].astype(kind), (rows, columns)), shape=dense.shape)
     if draw(some):
-        block.indices, block.indptr = (
-            part.astype(np.int64) for part in (block.indices, block.indptr)
-        )
+        block.indices, block.indptr = (part.astype(np.int64) for part in (block.indices, block.indptr))
     return block
 
 

@@ -239,7 +239,16 @@ def test_nothing_damaged_makes_a_kernel_read_out_of_bounds(source, torture, enou
     ]
     include = f"-I{sysconfig.get_path('include')}"
     built = subprocess.run(
-        [compiler, *options, "-fno-sanitize-recover=all", include, str(SOURCES / source), "-o", str(target), "-lm"],
+        [
+            compiler,
+            *options,
+            "-fno-sanitize-recover=all",
+            include,
+            str(SOURCES / source),
+            "-o",
+            str(target),
+            "-lm",
+        ],
         capture_output=True,
         text=True,
         check=False,

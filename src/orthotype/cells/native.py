@@ -1,4 +1,4 @@
-"""The native kernels beside the modules that use them; without a compiler there are none, and numpy does it."""
+"""The native kernels beside the modules that use them; where there are none, numpy does the same."""
 
 import os
 from functools import cache
@@ -22,7 +22,7 @@ def _module(name: str) -> Any:
 
 
 def native(name: str) -> Any:
-    """Return a native module, or None where it was not built or is turned off (``ORTHOTYPE_KERNEL=scipy``)."""
+    """Return a native module; None where it was not built or is off (``ORTHOTYPE_KERNEL=scipy``)."""
     return None if os.environ.get("ORTHOTYPE_KERNEL") == "scipy" else _module(name)
 
 

@@ -83,7 +83,7 @@ class Alignment:
         return aligned, totals
 
     def _aligned(self, block: sp.csr_array) -> sp.csr_array:
-        """Return the counts of the selected features as numpy finds them, put in order by two transpositions."""
+        """Return the counts of the selected features as numpy finds them; two transpositions order them."""
         columns = self.gene_to_column
         kept = np.flatnonzero((columns >= 0).take(block.indices))
         indptr = np.searchsorted(kept, block.indptr).astype(np.int32)

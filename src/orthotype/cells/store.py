@@ -231,21 +231,21 @@ class StoredMatrix:
                 continue
             data, indices = taken
             indptr = self.indptr[first : stop + 1] - self.indptr[first]
-            ends, shape = indptr.astype(indices.dtype), (stop - first, self.size[1])
-            ordered = self._check_run(ends, indices, first, stop)
+            begins, shape = indptr.astype(indices.dtype), (stop - first, self.size[1])
+            ordered = self._check_run(begins, indices, first, stop)
             genes = indices.astype(np.int32, copy=False)
-            block = csr_of(data, genes, ends.astype(np.int32, copy=False), shape=shape)
+            block = csr_of(data, genes, begins.astype(np.int32, copy=False), shape=shape)
             if ordered:
                 block.has_canonical_format = True
             yield canonical(block)
 
-    def _check_run(self, ends: NDArray[Any], indices: NDArray[Any], first: int, stop: int) -> bool:
+    def _check_run(self, begins: NDArray[Any], indices: NDArray[Any], first: int, stop: int) -> bool:
         """Refuse gene numbers that lead outside of the matrix: scipy would read other memory.
 
         Returns whether they are known to be sorted, and each once in a cell.
         """
         kernel = native(ROWS) if indices.dtype in (np.int32, np.int64) else None
-        found = None if kernel is None else kernel.check(ends, indices, self.size[1])
+        found = -1 if kernel is None else int(kernel.check(begins, indices, self.size[1]))
         if found in (0, 1):
             return found == 0
         if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= self.size[1]):

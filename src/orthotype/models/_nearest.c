@@ -61,9 +61,12 @@ static inline void offer(nearest_t *nearest, float distance, int32_t who) {
 }
 
 static double squared_distance(const double *a, const double *b, int64_t d) {
-    double sum = 0;
-    for (int64_t j = 0; j < d; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
-    return sum;
+    double sums[4] = {0};
+    int64_t j = 0;
+    for (; j + 4 <= d; j += 4)
+        for (int s = 0; s < 4; s++) sums[s] += (a[j + s] - b[j + s]) * (a[j + s] - b[j + s]);
+    for (; j < d; j++) sums[j & 3] += (a[j] - b[j]) * (a[j] - b[j]);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* Put a measured landmark among the `wanted` nearest; of those equally far, the first one comes first. */

@@ -1,7 +1,7 @@
 """The landmarks nearest to each of many points: exact, by the native kernel or by scikit-learn.
 
-The kernel compares in float32, around the middle of the landmarks, and measures what it finds in float64; where
-rounding could decide, it compares in float64 from the start.
+The kernel compares in float32, around the middle of the landmarks, and measures what it finds in float64;
+where rounding could decide, it compares in float64 from the start.
 """
 
 from typing import Final

@@ -91,7 +91,11 @@ class GeneRanks:
         n_cells = np.bincount(codes[inside], minlength=n_classes)
         own = n_cells[:, None].astype(np.float64)
         pairs = own * (n - own)
-        wins = class_sums(self.above_zero, codes, n_classes=n_classes)[:-1] + own * self.zero - own * (own + 1) / 2
+        wins = (
+            class_sums(self.above_zero, codes, n_classes=n_classes)[:-1]
+            + own * self.zero
+            - own * (own + 1) / 2
+        )
         variance = pairs / 12 * (n + 1 - self.ties / max(n * (n - 1), 1))
         tested = variance > 1e-9 * pairs * n
         nothing = np.full_like(wins, -np.inf)
@@ -173,7 +177,7 @@ def _rank_block(values: NDArray[np.floating], stored: NDArray[np.intp], n: int) 
 
 
 def _order(gene: NDArray[np.intp], values: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Return how values above zero are sorted within their genes: positive floats sort as whole numbers do."""
+    """Return how values above zero are sorted within genes: positive floats sort as whole numbers do."""
     if values.dtype != np.float32:
         return np.lexsort((values, gene))
     keys = gene.astype(np.uint64) << np.uint64(32) | np.ascontiguousarray(values).view(np.uint32)
