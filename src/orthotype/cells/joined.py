@@ -7,6 +7,7 @@ a gene that one data set lacks would tell data sets apart and not cells.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +38,11 @@ class JoinedRows(SurveyedRows):
     def shape(self) -> tuple[int, int]:
         """Numbers of cells and shared genes."""
         return sum(part.shape[0] for part in self.parts), int(self.maps[0].shape[1])
+
+    @property
+    def origin(self) -> list[Any]:
+        """Of which matrices the rows are, and what their values are."""
+        return [part.origin for part in self.parts]
 
     def blocks(
         self, size: int, *, start: int = 0, surveyor: Surveyor | None = None
@@ -104,7 +110,7 @@ def join(tables: Sequence[CellTable], *, names: Sequence[str]) -> CellTable:
         matrix=None,
         linear=first.rows.linear,
         judge=first.rows.judge,
-        memory=first.rows.memory,
+        memory=next((t.rows.memory for t in tables if t.rows.memory.parts), first.rows.memory),
         parts=[table.rows for table in tables],
         maps=[_map(found, column) for found in means],
     )

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.measuring import measure
 from orthotype.cells.native import rows_kernel
 from orthotype.cells.rows import Rows
-from orthotype.cells.select import GeneMoments, select_genes
+from orthotype.cells.select import select_genes
 from orthotype.cells.sparse import csr_of
 from orthotype.cells.survey import SurveyedRows, Surveyor
 from orthotype.cells.table import BLOCK_SIZE, CellTable
@@ -141,7 +142,7 @@ class Alignment:
 
     def _kept(self, rows: SurveyedRows, size: int) -> EncodedCells:
         """Make the pass over the cells, or what an interrupted run has left of it."""
-        key = key_of(self.key, dict(rows.memory.key), rows.found is None)
+        key = key_of(self.key, dict(rows.memory.key), rows.found is None, rows.origin)
         keeper = Keeper((rows.shape[0], self.projection.shape[1]), memory=rows.memory, key=key)
         surveyor = None
         if rows.found is None:
@@ -284,8 +285,14 @@ def build_space(
     orthologs = keep_features(orthologs, shared)
     n_features = int(shared.sum())
     moments = [
-        measure(table.rows, sp.csr_array(p[:, shared]), encoder=encoder, block_size=block_size)
-        for table, p in zip(tables, projections, strict=True)
+        measure(
+            table.rows,
+            sp.csr_array(p[:, shared]),
+            encoder=encoder,
+            block_size=block_size,
+            name=f"moments-{number}",
+        )
+        for number, (table, p) in enumerate(zip(tables, projections, strict=True))
     ]
     chosen = np.zeros(n_features, dtype=bool)
     for measured in moments:
@@ -311,34 +318,6 @@ def keep_features(orthologs: OrthologMap, kept: NDArray[np.bool_]) -> OrthologMa
         policy=orthologs.policy,
         release=orthologs.release,
     )
-
-
-def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int) -> GeneMoments:
-    """Return the moments of every feature over all cells, in one pass over the blocks."""
-    measuring = Measuring(projection, encoder)
-    if not isinstance(rows, SurveyedRows) or rows.memory.workers is None:
-        return measuring(block for _, block in rows.blocks(block_size))
-    moments = GeneMoments(projection.shape[1])
-    for _, part in hand_out(rows, measuring, size=block_size):
-        moments = moments.merge(part)
-    return moments
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """The moments of the features of some cells."""
-
-    projection: sp.csr_array
-    encoder: Encoder
-
-    def __call__(self, blocks: Iterator[sp.csr_array]) -> GeneMoments:
-        """Return the moments over blocks of linear values."""
-        moments = GeneMoments(self.projection.shape[1])
-        for block in blocks:
-            aligned = sp.csr_array(block @ self.projection)
-            totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
-            moments.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
-        return moments
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.cache import key_of
 from orthotype.cells.memory import Memory
 from orthotype.cells.native import rows_kernel
 from orthotype.cells.pieces import cut, is_edge
@@ -172,6 +173,16 @@ class SurveyedRows:
     def shape(self) -> tuple[int, int]:
         """Numbers of cells and genes."""
         return self.linear.shape
+
+    @property
+    def origin(self) -> list[Any]:
+        """Which matrix the rows are of, and what its values are: plain values, alike for the same rows."""
+        chosen = getattr(self.matrix, "chosen", None)
+        return [
+            getattr(self.matrix, "name", ""),
+            *self.linear.how,
+            None if chosen is None else key_of(chosen),
+        ]
 
     def blocks(
         self, size: int, *, start: int = 0, surveyor: Surveyor | None = None

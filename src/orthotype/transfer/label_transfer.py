@@ -1,6 +1,7 @@
 """LabelTransfer: train on labelled cells of one species, label the cells of another."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -8,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import pandas as pd
 
-from orthotype.cells.backed import as_cells
 from orthotype.cells.clusters import Table
 from orthotype.cells.columns import check_labels
 from orthotype.cells.encode import Encoder, encoder_from
 from orthotype.cells.memory import Progress, memory_for
-from orthotype.cells.survey import MatrixError
-from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells, warn_of_repeated
+from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells
 from orthotype.errors import Problems
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.neighbours import N_NEIGHBORS
@@ -24,9 +23,10 @@ from orthotype.transfer.adapting_report import AdaptReport
 from orthotype.transfer.annotator import Annotator
 from orthotype.transfer.calibrating import calibrate_state
 from orthotype.transfer.fitting import Source, choose_orthologs, fit_state
-from orthotype.transfer.joining import as_sources, open_sources
 from orthotype.transfer.labelling import Options
 from orthotype.transfer.state import ModelState
+from orthotype.transfer.streaming import cleared
+from orthotype.transfer.training import Asked, model_place
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -117,6 +117,8 @@ class LabelTransfer(Annotator):
         max_memory: int | str | None = None,
         progress: Progress | None = None,
         client: Any = None,
+        output: str | Path | None = None,
+        force: bool = False,
     ) -> Self:
         """Learn the classes of labelled cells.
 
@@ -153,40 +155,32 @@ class LabelTransfer(Annotator):
         client
             For files: a ``dask.distributed.Client`` whose workers read and encode the cells; the model is the
             same to the last bit. See ``docs/scale.md``.
+        output
+            Where to write the model (``.safetensors``). A run over files that is interrupted can then be
+            repeated and goes on where it was.
+        force
+            Replace an output that exists.
 
         Raises
         ------
         InputError
             With every problem of the source at once.
+        OutputError
+            If the output cannot be written, or exists and ``force`` is false.
         ClusterError
             If the cluster goes away.
         """
-        memory = memory_for(max_memory, progress=progress, client=client)
-        cells = as_sources(source, memory=memory)
-        others = None if target is None else as_cells(target, memory=memory)
+        place = model_place(output, force=force)
+        asked = Asked(source, labels, species, batch, layer, min_cells, target, target_species)
 
-        def fitted(look_first: bool | None) -> ModelState:
-            checked = open_sources(
-                cells,
-                labels=labels,
-                species=species,
-                batch=batch,
-                layer=layer,
-                min_cells=min_cells,
-                look_first=look_first,
-            )
-            other = None
-            if others is not None:
-                other = open_cells(
-                    others, subject="the target", species=target_species, look_first=look_first
-                )
-                warn_of_repeated(other.genes, "the target")
+        def fit(checked: Source, other: CellTable | None) -> ModelState:
             return self._fit(checked, other, target_species=target_species, orthologs=orthologs)
 
-        try:
-            self.state_ = fitted(None)
-        except MatrixError:
-            self.state_ = fitted(True)
+        memory = memory_for(max_memory, progress=progress, client=client)
+        with nullcontext() if place is None else cleared(place):
+            self.state_ = asked.fitted(fit, memory=memory, output=place)
+            if place is not None:
+                self.save(place, force=force)
         return self
 
     def _fit(
