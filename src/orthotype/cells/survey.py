@@ -7,7 +7,7 @@ while it is first worked on. What is wrong with it is then told at the end of th
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,11 +27,31 @@ if TYPE_CHECKING:
     from orthotype.cells.cache import EncodedCells
 
 
+T = TypeVar("T")
 SPARSE: Final = ("data", "indices", "indptr")
 
 
 class MatrixError(InputError):
     """The matrix that a sample of the cells spoke for cannot be used after all."""
+
+
+def looked_again(work: Callable[[bool | None], T]) -> T:
+    """Return what comes of a piece of work on cells; where a matrix on disk fails late, look at it first.
+
+    Parameters
+    ----------
+    work
+        Opens cells, with its argument as ``look_first``, and makes something of them.
+
+    Raises
+    ------
+    InputError
+        If no matrix of the cells can be used.
+    """
+    try:
+        return work(None)
+    except MatrixError:
+        return work(True)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orthotype._files import check_output
 from orthotype.cells.backed import StoredCells, as_cells
 from orthotype.cells.memory import Memory
-from orthotype.cells.survey import MatrixError
+from orthotype.cells.survey import looked_again
 from orthotype.cells.table import CellTable, open_cells, warn_of_repeated
 from orthotype.errors import OutputError
 from orthotype.transfer.fitting import Source
@@ -71,10 +71,7 @@ class Asked:
             )
             return fit(checked, self._other(others, look_first))
 
-        try:
-            return opened(None)
-        except MatrixError:
-            return opened(True)
+        return looked_again(opened)
 
     def _other(self, others: "AnnData | StoredCells | None", look_first: bool | None) -> CellTable | None:
         """Return the cells to be labelled later, opened and checked."""
