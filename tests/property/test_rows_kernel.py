@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orthotype.cells import native
 from orthotype.cells.encode import LogNormalize
 from orthotype.cells.scan import MASKS, _block_masks, block_flags
+from orthotype.cells.select import SCALES, GeneMoments
 from orthotype.cells.space import Alignment
 from orthotype.cells.survey import Surveyor
 
@@ -77,6 +78,24 @@ def test_sums_of_genes_are_the_same_bits(block, size):
         np.testing.assert_array_equal(found, expected)
 
 
+@given(blocks(finite=True), st.integers(1, 12))
+def test_moments_of_genes_are_the_same_bits(block, size):
+    linear = sp.csr_array((block.data.astype(np.float32), block.indices, block.indptr), shape=block.shape)
+
+    def moments():
+        found = GeneMoments(linear.shape[1])
+        for first in range(0, linear.shape[0], size):
+            part = linear[first : first + size]
+            totals = np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
+            found.update(part, totals, LogNormalize().encode(part, totals))
+        return found
+
+    found, expected = moments(), without_kernel(moments)
+    for scale in SCALES:
+        np.testing.assert_array_equal(found.sums[scale], expected.sums[scale])
+        np.testing.assert_array_equal(found.squares[scale], expected.squares[scale])
+
+
 @given(blocks(finite=True), st.data())
 def test_alignment_is_the_same_bits(block, data):
     n_genes, width = block.shape[1], data.draw(st.integers(1, 80))
@@ -113,6 +132,8 @@ def test_gene_numbers_are_checked(block, data):
         assert kernel.check(block.indptr, damaged, p) == 2
         with pytest.raises(ValueError, match="out of range"):
             kernel.add(block.indptr, damaged, np.ones(block.nnz, np.float32), np.zeros(p))
+        with pytest.raises(ValueError, match="out of range"):
+            kernel.moments(damaged, np.ones(block.nnz), np.zeros(p), np.zeros(p))
     row = int(np.searchsorted(block.indptr, place, side="right")) - 1
     if place > block.indptr[row]:
         repeated = block.indices.copy()

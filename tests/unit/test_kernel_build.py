@@ -173,6 +173,7 @@ for case in range(600):
         (kernel.check, (indptr, indices, p)),
         (kernel.look, (indptr, stored, np.empty(n, np.uint8))),
         (kernel.add, (indptr, indices, values, np.zeros(p))),
+        (kernel.moments, (indices, values.astype(np.float64), np.zeros(p), np.zeros(p))),
         (kernel.align, (indptr, indices, values, genes, width, *room)),
     ):
         try:

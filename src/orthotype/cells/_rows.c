@@ -10,6 +10,13 @@
 
 #include <math.h>
 
+/* A square is rounded before it is added, as numpy does it. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 enum { FINE, DISORDERED, OUT_OF_RANGE, NO_MEMORY };
 enum { NOT_FINITE = 1, NEGATIVE = 2, FRACTIONAL = 4, LARGE_WHOLE = 8, EMPTY = 16 };
 #define MANY_VALUES 10 /* stored values of a cell that speak for its scale */
@@ -181,6 +188,40 @@ static PyObject *py_add(PyObject *self, PyObject *args) {
     return failed(&arrays, failure);
 }
 
+/* Add every value, and its square, to the sums of its gene. */
+#define DEFINE_MOMENTS(INDEX)                                                                                   \
+    static int moments_##INDEX(const INDEX *indices, const double *values, int64_t n, int64_t p, double *sums,  \
+                               double *squares) {                                                               \
+        for (int64_t e = 0; e < n; e++) {                                                                       \
+            if ((uint64_t)indices[e] >= (uint64_t)p) return OUT_OF_RANGE;                                       \
+            double square = values[e] * values[e];                                                              \
+            sums[indices[e]] += values[e];                                                                      \
+            squares[indices[e]] += square;                                                                      \
+        }                                                                                                       \
+        return FINE;                                                                                            \
+    }
+DEFINE_MOMENTS(int32_t)
+DEFINE_MOMENTS(int64_t)
+
+static PyObject *py_moments(PyObject *self, PyObject *args) {
+    PyObject *indices, *values, *sums, *squares;
+    if (!PyArg_ParseTuple(args, "OOOO", &indices, &values, &sums, &squares)) return NULL;
+    arrays_t arrays = {0};
+    Py_buffer *held = borrow(&arrays, values, "d", 8, 0, 0, "values"), *genes = NULL, *out = NULL;
+    int64_t n = held ? held->len / 8 : 0;
+    if (held) genes = borrow(&arrays, indices, INTEGERS, 0, n, 0, "indices");
+    if (genes) out = borrow(&arrays, sums, "d", 8, 0, 1, "sums");
+    double *second = out ? array(&arrays, squares, "d", 8, out->len / 8, 1, "squares") : NULL;
+    if (!second) return finished(&arrays, NULL);
+    int failure;
+    int64_t p = out->len / 8;
+    PyThreadState *state = PyEval_SaveThread();
+    failure = genes->itemsize == 8 ? moments_int64_t(genes->buf, held->buf, n, p, out->buf, second)
+                                   : moments_int32_t(genes->buf, held->buf, n, p, out->buf, second);
+    PyEval_RestoreThread(state);
+    return failed(&arrays, failure);
+}
+
 /* ---- alignment: the selected features of every cell, and its library size ------------------------------------------ */
 
 /* genes: for each gene 2 * column + whether it counts to the library size, column -1 for none. */
@@ -302,6 +343,8 @@ static PyMethodDef methods[] = {
      "look(indptr, values, flags) -> lowest value below zero; one bit a row for not finite, negative, fractional, "
      "large whole numbers, nothing but zeros"},
     {"add", py_add, METH_VARARGS, "add(indptr, indices, values, sums): add every value to the sum of its gene"},
+    {"moments", py_moments, METH_VARARGS,
+     "moments(indices, values, sums, squares): add every value and its square to those of its gene"},
     {"align", py_align, METH_VARARGS,
      "align(indptr, indices, values, genes, width, data, columns, ends, totals): the values that have a column, in the "
      "order of the columns, and the library size of each row"},

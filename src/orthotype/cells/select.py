@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.encode import normalised
+from orthotype.cells.native import ROWS, native
 from orthotype.cells.pieces import cut, is_edge
 from orthotype.errors import InputError, listed
 
@@ -99,6 +100,10 @@ class GeneMoments:
 
     def _add(self, scale: MomentScale, columns: NDArray[np.integer], values: NDArray[np.float64]) -> None:
         number = SCALES.index(scale)
+        kernel = native(ROWS) if columns.dtype in (np.int32, np.int64) else None
+        if kernel is not None:
+            kernel.moments(columns, values, self._open[0, number], self._open[1, number])
+            return
         np.add.at(self._open[0, number], columns, values)
         np.add.at(self._open[1, number], columns, values**2)
 

@@ -54,6 +54,15 @@ def looked_again(work: Callable[[bool | None], T]) -> T:
         return work(True)
 
 
+def shared_genes(block: sp.csr_array, to_shared: sp.csr_array | None) -> sp.csr_array:
+    """Return a block in terms of the genes that several data sets share; None where it is so already."""
+    if to_shared is None:
+        return block
+    shared = sp.csr_array(block @ to_shared)
+    shared.sum_duplicates()
+    return shared
+
+
 @dataclass(frozen=True)
 class Survey:
     """What a look at all cells found.
@@ -82,10 +91,12 @@ class Surveyor:
         Numbers of cells and genes.
     first
         Number of the first cell that is looked at.
+    offset
+        Cells before these, where pieces are counted over several data sets.
     """
 
-    def __init__(self, shape: tuple[int, int], *, first: int = 0) -> None:
-        self.look = Look(shape[0], first=first)
+    def __init__(self, shape: tuple[int, int], *, first: int = 0, offset: int = 0) -> None:
+        self.look, self._offset = Look(shape[0], first=first), offset
         self._complete, self._open = np.zeros((2, shape[1]))
         self._whole = True
 
@@ -97,9 +108,10 @@ class Surveyor:
     def at(self, rows: slice, stored: sp.csr_array, linear: sp.csr_array) -> None:
         """Look at some more cells: values as they are stored, and the same on the linear scale."""
         self.look.at(rows, stored)
-        for within, part in cut(rows.start, linear):
+        start = rows.start + self._offset
+        for within, part in cut(start, linear):
             self._add(part)
-            if is_edge(rows.start + within.stop):
+            if is_edge(start + within.stop):
                 self._close()
 
     def _add(self, part: sp.csr_array) -> None:
@@ -179,6 +191,8 @@ class SurveyedRows:
         The cells as they were last encoded, with the key of their alignment.
     kept
         Some cells that are kept with all their genes as they go by; None for none.
+    offset
+        Cells before these, where several data sets are one.
     """
 
     matrix: Any
@@ -188,6 +202,7 @@ class SurveyedRows:
     memory: Memory = field(default_factory=Memory)
     encoded: "tuple[str, EncodedCells] | None" = field(default=None, repr=False)
     kept: KeptRows | None = field(default=None, repr=False)
+    offset: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -224,7 +239,7 @@ class SurveyedRows:
             At the end of the first pass, if some values cannot be used.
         """
         if surveyor is None and start == 0 and self.found is None:
-            surveyor = Surveyor(self.shape)
+            surveyor = Surveyor(self.shape, offset=self.offset)
         for rows, stored in stored_blocks(self.matrix, size, start=start):
             linear = self.linear.linear(stored)
             if surveyor is not None:
@@ -234,6 +249,13 @@ class SurveyedRows:
             yield rows, linear
         if surveyor is not None:
             self.conclude(surveyor)
+
+    def members(self) -> "list[tuple[SurveyedRows, sp.csr_array | None]]":
+        """Return the rows of each data set, and which of its genes count for which of these; None for all."""
+        return [(self, None)]
+
+    def settle(self) -> None:
+        """Put together what was found in each data set, when all have been judged."""
 
     def conclude(self, surveyor: Surveyor) -> None:
         """Judge all cells by what was found in them, once.

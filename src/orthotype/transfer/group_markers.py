@@ -1,6 +1,7 @@
 """The genes that mark a group of cells against all other cells of the target."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,10 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.metrics.adjusted import benjamini_hochberg
+from orthotype.models.linear.threads import available_threads
 from orthotype.models.rank_sums import class_sums, gene_ranks
 
 LEVEL: Final = 0.05
-GENES_AT_ONCE: Final = 2048
+GENES_AT_ONCE: Final = 1024
+MOST_THREADS: Final = 4
 COLUMNS: Final = (
     "group",
     "rank",
@@ -62,10 +65,12 @@ def group_markers(
     """
     if not len(names) or n_markers == 0:
         return NO_MARKERS.copy()
-    parts = [
-        _compare(sp.csc_array(rows[:, first : first + GENES_AT_ONCE]), groups, n_groups=len(names))
-        for first in range(0, rows.shape[1], GENES_AT_ONCE)
-    ]
+
+    def compared(first: int) -> Compared:
+        return _compare(sp.csc_array(rows[:, first : first + GENES_AT_ONCE]), groups, n_groups=len(names))
+
+    with ThreadPoolExecutor(min(available_threads(), MOST_THREADS)) as threads:
+        parts = list(threads.map(compared, range(0, rows.shape[1], GENES_AT_ONCE)))
     tests = Compared(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
     adjusted = benjamini_hochberg(tests.p.ravel()).reshape(tests.p.shape)
     tables = []
