@@ -1,8 +1,8 @@
-"""Build the optional native kernel where a C compiler works; without one, everything runs through scipy.
+"""Build the optional native kernels where a C compiler works; without one, everything runs through scipy.
 
-The kernel uses Python's stable ABI, so one file serves every version from 3.11 on. A wheel that contains it
+The kernels use Python's stable ABI, so one file serves every version from 3.11 on. A wheel that contains them
 is tagged for its platform; without a compiler the wheel is pure Python. ``CC`` and ``CFLAGS`` are honoured,
-and ``ORTHOTYPE_KERNEL=scipy`` leaves the kernel out.
+and ``ORTHOTYPE_KERNEL=scipy`` leaves the kernels out.
 """
 
 import os
@@ -17,12 +17,14 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PLACE = Path("orthotype", "models", "linear", "_kernel.abi3.so")
-SOURCE = Path("src", PLACE).with_name("_kernel.c")
+SOURCES = tuple(
+    Path("orthotype", *parts)
+    for parts in (("models", "linear", "_kernel.c"), ("models", "_nearest.c"), ("cells", "_rows.c"))
+)
 
 
 class KernelBuildHook(BuildHookInterface):
-    """Compile the kernel into the wheel, or beside its source for an editable installation."""
+    """Compile the kernels into the wheel, or beside their sources for an editable installation."""
 
     PLUGIN_NAME = "custom"
 
@@ -30,21 +32,28 @@ class KernelBuildHook(BuildHookInterface):
         """Compile if possible, and tell the wheel builder what came of it."""
         if self.target_name != "wheel":
             return
-        root = Path(self.root)
-        if version == "editable":
-            folder = (root / "src" / PLACE).parent
-        else:
+        source = Path(self.root, "src")
+        target = source
+        if version != "editable":
             self._folder = tempfile.TemporaryDirectory(prefix="orthotype-kernel-")
-            folder = Path(self._folder.name)
-        built = compile_kernel(root / SOURCE, folder / PLACE.name)
-        if isinstance(built, str):
-            self.app.display_warning(f"The native kernel was not built, scipy will be used: {built}")
-            return
+            target = Path(self._folder.name)
+        places = [path.with_suffix(".abi3.so") for path in SOURCES]
+        for path, place in zip(SOURCES, places, strict=True):
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            built = compile_kernel(source / path, target / place)
+            if isinstance(built, str):
+                for made in places:
+                    (target / made).unlink(missing_ok=True)
+                self.app.display_warning(
+                    f"The native kernels were not built, scipy will be used: {path.name}: {built}"
+                )
+                return
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"cp311-abi3-{platform}"
         if version != "editable":
-            build_data["force_include"][str(built)] = PLACE.as_posix()
+            for place in places:
+                build_data["force_include"][str(target / place)] = place.as_posix()
 
 
 def compiler() -> list[str] | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
-BEGIN, END = "<!-- {name}: written by benchmarks/scale.py -->", "<!-- end of {name} -->"
+BEGIN, END = "<!-- {name}: written by benchmarks/{by}.py -->", "<!-- end of {name} -->"
 ATLAS = 100_000_000
 ENOUGH = 1_000_000  # cells; below, what does not grow with them has too large a part
 
@@ -14,10 +14,20 @@ def write(results: dict[str, Any]) -> None:
     PAGE.write_text(page(PAGE.read_text(), results))
 
 
+def write_cluster(results: dict[str, Any]) -> None:
+    """Put the table of a cluster into the page."""
+    PAGE.write_text(_filled(PAGE.read_text(), {"cluster": _cluster(results)}))
+
+
 def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the tables of the results."""
-    for name, table in {"measured": _measured(results), "atlas": _atlas(results)}.items():
-        begin, end = BEGIN.format(name=name), END.format(name=name)
+    return _filled(text, {"measured": _measured(results), "atlas": _atlas(results)})
+
+
+def _filled(text: str, tables: dict[str, str]) -> str:
+    for name, table in tables.items():
+        by = "cluster" if name == "cluster" else "scale"
+        begin, end = BEGIN.format(name=name, by=by), END.format(name=name)
         before, rest = text.split(begin)
         text = f"{before}{begin}\n\n{table}\n{end}{rest.split(end)[1]}"
     return text
@@ -82,3 +92,34 @@ def _atlas(results: dict[str, Any]) -> str:
         )
     head = ["task", "processor time a cell", "memory a cell", "processor hours for 100 million cells"]
     return _rows(head, rows)
+
+
+def _cluster(results: dict[str, Any]) -> str:
+    """Say how long a pass and an annotation take with each number of workers."""
+    rows = []
+    for row in results["rows"]:
+        one = next(
+            (
+                other
+                for other in results["rows"]
+                if (other["format"], other["workers"]) == (row["format"], min(row["workers"], 1))
+            ),
+            row,
+        )
+        rows.append(
+            [
+                row["format"],
+                str(row["workers"] or "none"),
+                f"{row['pass_seconds']:.0f}",
+                f"{one['pass_seconds'] / row['pass_seconds']:.2f}" if row["workers"] > 1 else "",
+                f"{row['seconds']:.0f}",
+                f"{one['seconds'] / row['seconds']:.2f}" if row["workers"] > 1 else "",
+            ]
+        )
+    head = ["format", "workers", "seconds of the pass", "times faster", "seconds in all", "times faster"]
+    machine = results["machine"]
+    return (
+        f"{_rows(head, rows)}\n"
+        f"{results['cells']:,} cells, one thread for each process; {machine['processor']}, "
+        f"{machine['cores']} cores, load {machine['load_before']} before.\n"
+    )

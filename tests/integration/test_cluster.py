@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,6 +227,36 @@ def test_what_no_cluster_can_read(
         here.annotate(tmp_path / "cells.h5ad", client=client)
 
 
+def test_several_files_are_one_reference(small_mouse: "AnnData", client: Any, tmp_path: Path) -> None:
+    """Pieces lie across the ends of files; values are not whole, some cells have no label, genes differ."""
+    cells = fractions(small_mouse)
+    parts = [cells[:70, 5:], cells[70:75], cells[75:, ::-1][:, 40:], cells[:30]]
+    paths = [tmp_path / name for name in ("a.h5ad", "b.h5ad", "c.zarr", "d.h5ad")]
+    for number, (part, path) in enumerate(zip(parts, paths, strict=True)):
+        part = part.copy()
+        part.obs_names = [f"{number} {name}" for name in part.obs_names]
+        with warnings.catch_warnings(action="ignore"):
+            part.write_zarr(path) if path.suffix == ".zarr" else part.write_h5ad(path, compression="gzip")
+    here = ot.LabelTransfer(block_size=50).fit(paths, labels=LABELS, species="mouse")
+    there = ot.LabelTransfer().fit(paths, labels=LABELS, species="mouse", client=client)
+    same_model(there, here)
+    assert [source["n_cells"] for source in there.card["sources"]] == [60, 4, 278, 25]
+    with pytest.raises(InputError, match="a cluster was named, but these cells are in memory"):
+        ot.LabelTransfer().fit([paths[0], small_mouse], labels=LABELS, client=client)
+
+
+def test_files_of_two_species_are_one_reference(
+    small_mouse: "AnnData", small_human: "AnnData", client: Any, tmp_path: Path
+) -> None:
+    paths = [tmp_path / "mouse.h5ad", tmp_path / "human.h5ad"]
+    for path, cells in zip(paths, (small_mouse, small_human), strict=True):
+        cells.copy().write_h5ad(path, compression="gzip")
+    same_model(
+        ot.LabelTransfer().fit(paths, labels=LABELS, client=client),
+        ot.LabelTransfer().fit(paths, labels=LABELS),
+    )
+
+
 def test_a_client_that_is_none(here: ot.LabelTransfer, kept: Path) -> None:
     with pytest.raises(InputError, match=r"the client is a str; expected a dask.distributed.Client"):
         here.annotate(kept / "human.h5ad", client="tcp://node1:8786")
@@ -288,7 +319,7 @@ def test_a_worker_that_does_not_see_the_file(kept: Path, small_human: "AnnData",
     path = tmp_path / "cells.h5ad"
     small_human.copy().write_h5ad(path)
     rows = open_cells(open_stored(path), subject="cells", species="human").rows
-    piece = next(handout._pieces(rows, len, size=10, start=0, survey=False))
+    piece = next(handout._pieces(rows, len, size=10, start=0, looked=[False]))
     path.unlink()
     with pytest.raises(InputError, match=r"a worker of the cluster cannot see .*cells.h5ad"):
         handout.work_on(piece)

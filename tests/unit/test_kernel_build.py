@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src/orthotype/models/linear/_kernel.c"
+SOURCES = ROOT / "src/orthotype"
 FIT = """
 import numpy as np
+from orthotype.cells.native import ROWS, native
 from orthotype.models.linear.kernel import describe
 from orthotype.models.linear import solve
+from orthotype.models.nearest import KERNEL
+found = {native(ROWS) is None, native(KERNEL) is None, describe().startswith("scipy")}
+assert len(found) == 1, "some kernels are there and some are not"
 rng = np.random.default_rng(0)
 X = rng.poisson(1.0, size=(50, 8)).astype(float)
 from scipy.sparse import csr_array
@@ -141,14 +145,90 @@ print(refused, used)
 """
 
 
-def test_no_damaged_matrix_makes_the_kernel_read_out_of_bounds(tmp_path):
+ROWS = """
+import importlib.util, sys
+import numpy as np
+spec = importlib.util.spec_from_file_location("_rows", sys.argv[1])
+kernel = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kernel)
+rng = np.random.default_rng(0)
+refused = used = 0
+for case in range(600):
+    n, p, width = int(rng.integers(0, 40)), int(rng.integers(1, 20)), int(rng.integers(0, 200))
+    index, kind = [np.int32, np.int64][case % 2], [np.int32, np.int64, np.float32, np.float64][case // 2 % 4]
+    indptr = np.r_[0, np.cumsum(rng.integers(0, p + 1, n))].astype(index)
+    indices = rng.integers(0, p, int(indptr[-1])).astype(index)
+    damage = case % 7
+    if damage == 1 and len(indices):
+        indices[rng.integers(len(indices))] = rng.choice([-1, p, 2**31 - 1, -(2**31)])
+    elif damage == 2: indptr[rng.integers(n + 1)] = rng.choice([-5, 2**31 - 1])
+    elif damage == 3: indptr = indptr[::-1].copy()
+    elif damage == 4: indices = indices[: len(indices) // 2].copy()
+    elif damage == 5: indptr[-1] += 1
+    stored = (rng.normal(size=len(indices)) * 1e4).astype(kind)
+    values, m = stored.astype(np.float32), len(indices)
+    genes = rng.integers(-2, 2 * width + (damage == 6), p).astype(np.int32)
+    room = np.empty(m, np.float32), np.empty(m, np.int32), np.empty(n + 1, np.int32), np.empty(n)
+    for call, arrays in (
+        (kernel.check, (indptr, indices, p)),
+        (kernel.look, (indptr, stored, np.empty(n, np.uint8))),
+        (kernel.add, (indptr, indices, values, np.zeros(p))),
+        (kernel.moments, (indices, values.astype(np.float64), np.zeros(p), np.zeros(p))),
+        (kernel.align, (indptr, indices, values, genes, width, *room)),
+    ):
+        try:
+            call(*arrays)
+            used += 1
+        except ValueError:
+            refused += 1
+print(refused, used)
+"""
+
+NEAREST = """
+import importlib.util, sys
+import numpy as np
+spec = importlib.util.spec_from_file_location("_nearest", sys.argv[1])
+kernel = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kernel)
+rng = np.random.default_rng(0)
+refused = used = 0
+for case in range(300):
+    try:
+        kernel.level(("baseline", "avx2", "avx512")[case % 3])
+    except ValueError:
+        pass
+    n, m, d, k = (int(rng.integers(low, high)) for low, high in ((0, 200), (1, 150), (0, 50), (0, 20)))
+    points, landmarks = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    if case % 5 == 0 and points.size:
+        points.flat[rng.integers(points.size)] = rng.choice([np.nan, np.inf, 1e300])
+    if case % 7 == 0:
+        landmarks = np.repeat(landmarks[:1], m, axis=0)
+    room = np.empty((n, k + (case % 11 == 0))), np.empty((n, max(k - (case % 13 == 0), 0)), np.int32)
+    try:
+        kernel.nearest(points, landmarks, d, k, 1 + case % 3, *room)
+        used += 1
+    except ValueError:
+        refused += 1
+print(refused, used)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "torture", "enough"),
+    [
+        ("models/linear/_kernel.c", TORTURE, (150, 50)),
+        ("cells/_rows.c", ROWS, (400, 500)),
+        ("models/_nearest.c", NEAREST, (10, 100)),
+    ],
+)
+def test_nothing_damaged_makes_a_kernel_read_out_of_bounds(source, torture, enough, tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or not sys.platform.startswith("linux"):
         pytest.skip("NO C COMPILER FOR SANITIZERS HERE: out-of-bounds reads are not tested")
     runtime = subprocess.run(
         [compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    target = tmp_path / "_kernel.abi3.so"
+    target = tmp_path / Path(source).with_suffix(".abi3.so").name
     options = [
         "-O1",
         "-g",
@@ -160,7 +240,16 @@ def test_no_damaged_matrix_makes_the_kernel_read_out_of_bounds(tmp_path):
     ]
     include = f"-I{sysconfig.get_path('include')}"
     built = subprocess.run(
-        [compiler, *options, "-fno-sanitize-recover=all", include, str(SOURCE), "-o", str(target), "-lm"],
+        [
+            compiler,
+            *options,
+            "-fno-sanitize-recover=all",
+            include,
+            str(SOURCES / source),
+            "-o",
+            str(target),
+            "-lm",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -168,7 +257,7 @@ def test_no_damaged_matrix_makes_the_kernel_read_out_of_bounds(tmp_path):
     if built.returncode != 0 or not Path(runtime).is_absolute():
         pytest.skip(f"NO SANITIZER RUNTIME HERE: out-of-bounds reads are not tested ({built.stderr[:200]})")
     done = subprocess.run(
-        [sys.executable, "-c", TORTURE, str(target)],
+        [sys.executable, "-c", torture, str(target)],
         env=os.environ
         | {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
@@ -177,4 +266,4 @@ def test_no_damaged_matrix_makes_the_kernel_read_out_of_bounds(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     refused, used = map(int, done.stdout.split())
-    assert refused > 150 and used > 50
+    assert refused > enough[0] and used > enough[1]

@@ -14,7 +14,7 @@ import orthotype as ot
 MODULES = sorted(
     module.name
     for module in walk_packages(ot.__path__, prefix="orthotype.")
-    if not module.name.endswith(("__main__", "_kernel"))
+    if not module.name.endswith(("__main__", "_kernel", "_nearest", "_rows"))
 )
 PUBLIC = [name for name in ot.__all__ if not name.startswith("__")]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(ot, name))]

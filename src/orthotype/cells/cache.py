@@ -208,6 +208,8 @@ class Journal:
         Where it is written; what is there of other work is removed.
     key
         What must be the same to go on.
+    alone
+        Whether nothing but what is noted is kept; else the files of a :class:`Keeper` belong to it.
 
     Attributes
     ----------
@@ -215,18 +217,20 @@ class Journal:
         Cells that are done.
     state
         Arrays that were noted with them.
+    close
+        Gives up the claim to the folder.
     """
 
     EVERY: Final = 2.0  # seconds
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self.folder, self.key = folder, key
+    def __init__(self, folder: Path, key: str, *, alone: bool = False) -> None:
+        self.folder, self.key, self._alone = folder, key, alone
         self.cells, self.state = 0, dict[str, NDArray[Any]]()
         self._last = time.monotonic()
         with room(folder.parent):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True, parents=True)
             self._lock = (folder / "lock").open("wb")
-        weakref.finalize(self, self._lock.close)
+        self.close = weakref.finalize(self, self._lock.close)
         self._claim()
         self._read()
 
@@ -257,6 +261,8 @@ class Journal:
 
     def _is_whole(self, n_values: int, n_cells: int) -> bool:
         """Return whether the files are as long as the note says."""
+        if self._alone:
+            return True
         wanted = {"data.bin": 4 * n_values, "indices.bin": 4 * n_values, "ends.bin": 8 * n_cells}
         return all((self.folder / name).stat().st_size >= size for name, size in wanted.items())
 
@@ -270,7 +276,7 @@ class Journal:
         with room(self.folder):
             with (self.folder / f"state-{cells}.npz").open("wb") as file:
                 np.savez(file, **state)  # type: ignore[arg-type]
-            n_values = (self.folder / "data.bin").stat().st_size // 4
+            n_values = 0 if self._alone else (self.folder / "data.bin").stat().st_size // 4
             fresh = self.folder / "journal.json.new"
             fresh.write_text(json.dumps({"key": self.key, "cells": cells, "values": n_values}))
             fresh.replace(self.folder / "journal.json")

@@ -7,12 +7,13 @@ a gene that one data set lacks would tell data sets apart and not cells.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.cells.survey import Survey, SurveyedRows, Surveyor
+from orthotype.cells.survey import Survey, SurveyedRows, Surveyor, shared_genes
 from orthotype.cells.table import CellTable
 from orthotype.errors import GeneError
 from orthotype.genes.orthologs import OrthologMap
@@ -38,6 +39,11 @@ class JoinedRows(SurveyedRows):
         """Numbers of cells and shared genes."""
         return sum(part.shape[0] for part in self.parts), int(self.maps[0].shape[1])
 
+    @property
+    def origin(self) -> list[Any]:
+        """Of which matrices the rows are, and what their values are."""
+        return [part.origin for part in self.parts]
+
     def blocks(
         self, size: int, *, start: int = 0, surveyor: Surveyor | None = None
     ) -> Iterator[tuple[slice, sp.csr_array]]:
@@ -53,11 +59,18 @@ class JoinedRows(SurveyedRows):
             n_cells = part.shape[0]
             if start < first + n_cells:
                 for where, block in part.blocks(size, start=max(start - first, 0)):
-                    shared = sp.csr_array(block @ to_shared)
-                    shared.sum_duplicates()
-                    yield slice(first + where.start, first + where.stop), shared
+                    yield slice(first + where.start, first + where.stop), shared_genes(block, to_shared)
             first += n_cells
-        if self.found is None and start == 0:
+        if start == 0:
+            self.settle()
+
+    def members(self) -> list[tuple[SurveyedRows, sp.csr_array | None]]:
+        """Return the rows of each data set, and which of its genes count for which shared one."""
+        return list(zip(self.parts, self.maps, strict=True))
+
+    def settle(self) -> None:
+        """Put together what was found in each data set."""
+        if self.found is None:
             self.found = self._together([part.survey() for part in self.parts])
 
     def _together(self, surveys: Sequence[Survey]) -> Survey:
@@ -104,8 +117,11 @@ def join(tables: Sequence[CellTable], *, names: Sequence[str]) -> CellTable:
         matrix=None,
         linear=first.rows.linear,
         judge=first.rows.judge,
-        memory=first.rows.memory,
-        parts=[table.rows for table in tables],
+        memory=next((t.rows.memory for t in tables if t.rows.memory.parts), first.rows.memory),
+        parts=[
+            replace(table.rows, offset=int(before))
+            for table, before in zip(tables, np.cumsum([0, *(t.n_cells for t in tables)]), strict=False)
+        ],
         maps=[_map(found, column) for found in means],
     )
     return replace(first, names=np.concatenate([table.names for table in tables]), rows=joined, genes=kept)

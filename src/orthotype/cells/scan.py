@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.native import rows_kernel
 from orthotype.cells.rows import stored_blocks
 from orthotype.cells.scales import ScaleEvidence, is_whole, judge_scale
 from orthotype.errors import Problem, listed
@@ -142,15 +143,12 @@ class Look:
 
     def at(self, rows: slice, block: sp.csr_array) -> None:
         """Look at some more cells, with the values as they are stored."""
-        masks = _block_masks(block)
-        for bit, name in enumerate(MASKS):
-            self.flags[rows.start - self.first : rows.stop - self.first] |= (
-                masks[name].astype(np.uint8) << bit
-            )
-        if masks["negative"].any():
-            self.lowest = min(self.lowest, float(np.nanmin(block.data)))
-        if masks["fractional"].any():
-            self._sample(np.flatnonzero(masks["fractional"]), rows.start, block)
+        flags, lowest = block_flags(block)
+        self.flags[rows.start - self.first : rows.stop - self.first] |= flags
+        self.lowest = min(self.lowest, lowest)
+        fractional = flags & 1 << MASKS.index("fractional")
+        if fractional.any():
+            self._sample(np.flatnonzero(fractional), rows.start, block)
 
     def _sample(self, places: NDArray[np.intp], first: int, block: sp.csr_array) -> None:
         """Keep the first cells with fractions of each stretch of cells, for the first few stretches."""
@@ -183,6 +181,19 @@ class Look:
             fractions=judge_scale(sp.vstack(parts, format="csr")) if parts else None,
             **{name: (self.flags >> bit & 1).astype(bool) for bit, name in enumerate(MASKS)},
         )
+
+
+def block_flags(block: sp.csr_array) -> tuple[NDArray[np.uint8], float]:
+    """Return one bit for each mask of :class:`Scan` and row, and the lowest value below zero, or zero."""
+    kernel = rows_kernel(block)
+    if kernel is not None:
+        flags = np.empty(block.shape[0], dtype=np.uint8)
+        return flags, kernel.look(block.indptr, block.data, flags)
+    masks = _block_masks(block)
+    flags = np.zeros(block.shape[0], dtype=np.uint8)
+    for bit, name in enumerate(MASKS):
+        flags |= masks[name].astype(np.uint8) << bit
+    return flags, float(np.nanmin(block.data)) if masks["negative"].any() else 0.0
 
 
 def _block_masks(block: sp.csr_array) -> dict[str, NDArray[np.bool_]]:

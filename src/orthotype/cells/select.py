@@ -11,13 +11,14 @@ F : number of features. All sums are float64 and are added cell after cell withi
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.encode import normalised
+from orthotype.cells.native import ROWS, native
 from orthotype.cells.pieces import cut, is_edge
 from orthotype.errors import InputError, listed
 
@@ -99,6 +100,10 @@ class GeneMoments:
 
     def _add(self, scale: MomentScale, columns: NDArray[np.integer], values: NDArray[np.float64]) -> None:
         number = SCALES.index(scale)
+        kernel = native(ROWS) if columns.dtype in (np.int32, np.int64) else None
+        if kernel is not None:
+            kernel.moments(columns, values, self._open[0, number], self._open[1, number])
+            return
         np.add.at(self._open[0, number], columns, values)
         np.add.at(self._open[1, number], columns, values**2)
 
@@ -120,6 +125,19 @@ class GeneMoments:
         both.n_nonzero = self.n_nonzero + other.n_nonzero
         both._complete = self._totals() + other._totals()
         return both
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what was gathered so far as arrays, for a run that goes on from here."""
+        sums = {"moments_complete": self._complete, "moments_open": self._open}
+        return {"n_cells": np.array(self.n_cells), "n_nonzero": self.n_nonzero, **sums}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Return moments that go on where others were."""
+        found = cls(len(state["n_nonzero"]))
+        found.n_cells, found.n_nonzero = int(state["n_cells"]), state["n_nonzero"]
+        found._complete, found._open = state["moments_complete"], state["moments_open"]
+        return found
 
     def mean(self, scale: MomentScale) -> NDArray[np.float64]:
         """Return the mean of every gene over the cells seen, (F,)."""

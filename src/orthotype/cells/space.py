@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.measuring import measure
+from orthotype.cells.native import rows_kernel
 from orthotype.cells.rows import Rows
-from orthotype.cells.select import GeneMoments, select_genes
+from orthotype.cells.select import select_genes
 from orthotype.cells.sparse import csr_of
 from orthotype.cells.survey import SurveyedRows, Surveyor
 from orthotype.cells.table import BLOCK_SIZE, CellTable
@@ -59,15 +61,30 @@ class Alignment:
 
     def encode(self, block: sp.csr_array) -> sp.csr_array:
         """Return the encoded rows of one block of counts, shape (n, n_selected), float32."""
-        totals = np.asarray(block @ self.library, dtype=np.float64)
-        return self.encoder.encode(self.align(block), totals / self.share)
+        aligned, totals = self.align(block)
+        return self.encoder.encode(aligned, totals / self.share)
 
-    def align(self, block: sp.csr_array) -> sp.csr_array:
-        """Return the counts of the selected features, the block times the projection, in canonical form.
+    def align(self, block: sp.csr_array) -> tuple[sp.csr_array, NDArray[np.float64]]:
+        """Return the counts of the selected features, in canonical form, and the library size of each cell.
 
-        Most values are of genes that are not selected: they are passed over without a multiplication, and
-        what is left is brought into order by being transposed twice.
+        The counts are the block times the projection. Most values are of genes that are not selected: they
+        are passed over without a multiplication.
         """
+        kernel = rows_kernel(block)
+        if kernel is None or block.dtype != np.float32:
+            return self._aligned(block), np.asarray(block @ self.library, dtype=np.float64)
+        n, n_values, width = block.shape[0], int(block.indptr[-1]), self.projection.shape[1]
+        data, indices = np.empty(n_values, dtype=np.float32), np.empty(n_values, dtype=np.int32)
+        indptr, totals = np.empty(n + 1, dtype=np.int32), np.empty(n)
+        parts = (data, indices, indptr, totals)
+        kernel.align(block.indptr, block.indices, block.data, self._codes, width, *parts)
+        end = int(indptr[-1])
+        aligned = csr_of(data[:end], indices[:end], indptr, shape=(n, width))
+        aligned.has_canonical_format = True
+        return aligned, totals
+
+    def _aligned(self, block: sp.csr_array) -> sp.csr_array:
+        """Return the counts of the selected features as numpy finds them; two transpositions order them."""
         columns = self.gene_to_column
         kept = np.flatnonzero((columns >= 0).take(block.indices))
         indptr = np.searchsorted(kept, block.indptr).astype(np.int32)
@@ -85,6 +102,11 @@ class Alignment:
         filled = np.diff(self.projection.indptr) > 0
         places[filled] = self.projection.indices
         return places
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int32]:
+        """Twice the selected feature of each gene, and one more if it counts to the library size."""
+        return 2 * self.gene_to_column + (self.library > 0).astype(np.int32)
 
     def restricted(self, columns: NDArray[np.intp]) -> "Alignment":
         """Return the same alignment with only some of the selected features."""
@@ -120,7 +142,7 @@ class Alignment:
 
     def _kept(self, rows: SurveyedRows, size: int) -> EncodedCells:
         """Make the pass over the cells, or what an interrupted run has left of it."""
-        key = key_of(self.key, dict(rows.memory.key), rows.found is None)
+        key = key_of(self.key, dict(rows.memory.key), rows.found is None, rows.origin)
         keeper = Keeper((rows.shape[0], self.projection.shape[1]), memory=rows.memory, key=key)
         surveyor = None
         if rows.found is None:
@@ -263,8 +285,14 @@ def build_space(
     orthologs = keep_features(orthologs, shared)
     n_features = int(shared.sum())
     moments = [
-        measure(table.rows, sp.csr_array(p[:, shared]), encoder=encoder, block_size=block_size)
-        for table, p in zip(tables, projections, strict=True)
+        measure(
+            table.rows,
+            sp.csr_array(p[:, shared]),
+            encoder=encoder,
+            block_size=block_size,
+            name=f"moments-{number}",
+        )
+        for number, (table, p) in enumerate(zip(tables, projections, strict=True))
     ]
     chosen = np.zeros(n_features, dtype=bool)
     for measured in moments:
@@ -290,34 +318,6 @@ def keep_features(orthologs: OrthologMap, kept: NDArray[np.bool_]) -> OrthologMa
         policy=orthologs.policy,
         release=orthologs.release,
     )
-
-
-def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int) -> GeneMoments:
-    """Return the moments of every feature over all cells, in one pass over the blocks."""
-    measuring = Measuring(projection, encoder)
-    if not isinstance(rows, SurveyedRows) or rows.memory.workers is None:
-        return measuring(block for _, block in rows.blocks(block_size))
-    moments = GeneMoments(projection.shape[1])
-    for _, part in hand_out(rows, measuring, size=block_size):
-        moments = moments.merge(part)
-    return moments
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """The moments of the features of some cells."""
-
-    projection: sp.csr_array
-    encoder: Encoder
-
-    def __call__(self, blocks: Iterator[sp.csr_array]) -> GeneMoments:
-        """Return the moments over blocks of linear values."""
-        moments = GeneMoments(self.projection.shape[1])
-        for block in blocks:
-            aligned = sp.csr_array(block @ self.projection)
-            totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
-            moments.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
-        return moments
 
 
 @dataclass(frozen=True)

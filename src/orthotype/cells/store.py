@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.cells.ahead import read_ahead
+from orthotype.cells.native import ROWS, native
 from orthotype.cells.sparse import canonical, csr_of
 from orthotype.cells.values import Chunked, Stream, chunked
 from orthotype.errors import InputError
@@ -230,22 +231,29 @@ class StoredMatrix:
                 continue
             data, indices = taken
             indptr = self.indptr[first : stop + 1] - self.indptr[first]
-            self._check_run(data, indices, first, stop)
-            block = csr_of(
-                data,
-                indices.astype(np.int32, copy=False),
-                indptr.astype(np.int32),
-                shape=(stop - first, self.size[1]),
-            )
+            begins, shape = indptr.astype(indices.dtype), (stop - first, self.size[1])
+            ordered = self._check_run(begins, indices, first, stop)
+            genes = indices.astype(np.int32, copy=False)
+            block = csr_of(data, genes, begins.astype(np.int32, copy=False), shape=shape)
+            if ordered:
+                block.has_canonical_format = True
             yield canonical(block)
 
-    def _check_run(self, data: NDArray[Any], indices: NDArray[Any], first: int, stop: int) -> None:
-        """Refuse gene numbers that lead outside of the matrix: scipy would read other memory."""
+    def _check_run(self, begins: NDArray[Any], indices: NDArray[Any], first: int, stop: int) -> bool:
+        """Refuse gene numbers that lead outside of the matrix: scipy would read other memory.
+
+        Returns whether they are known to be sorted, and each once in a cell.
+        """
+        kernel = native(ROWS) if indices.dtype in (np.int32, np.int64) else None
+        found = -1 if kernel is None else int(kernel.check(begins, indices, self.size[1]))
+        if found in (0, 1):
+            return found == 0
         if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= self.size[1]):
             raise InputError(
                 f"{self.place.path} is damaged: {self.name} names gene {int(indices.max()):,} of "
                 f"{self.size[1]:,} between cells {first + self.first:,} and {stop + self.first:,}; {RESTORE}"
             )
+        return False
 
 
 @dataclass(frozen=True, eq=False)

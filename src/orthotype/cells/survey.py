@@ -7,13 +7,15 @@ while it is first worked on. What is wrong with it is then told at the end of th
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.cache import key_of
 from orthotype.cells.memory import Memory
+from orthotype.cells.native import rows_kernel
 from orthotype.cells.pieces import cut, is_edge
 from orthotype.cells.rows import MatrixRows, stored_blocks
 from orthotype.cells.sample import KeptRows
@@ -25,11 +27,40 @@ if TYPE_CHECKING:
     from orthotype.cells.cache import EncodedCells
 
 
+T = TypeVar("T")
 SPARSE: Final = ("data", "indices", "indptr")
 
 
 class MatrixError(InputError):
     """The matrix that a sample of the cells spoke for cannot be used after all."""
+
+
+def looked_again(work: Callable[[bool | None], T]) -> T:
+    """Return what comes of a piece of work on cells; where a matrix on disk fails late, look at it first.
+
+    Parameters
+    ----------
+    work
+        Opens cells, with its argument as ``look_first``, and makes something of them.
+
+    Raises
+    ------
+    InputError
+        If no matrix of the cells can be used.
+    """
+    try:
+        return work(None)
+    except MatrixError:
+        return work(True)
+
+
+def shared_genes(block: sp.csr_array, to_shared: sp.csr_array | None) -> sp.csr_array:
+    """Return a block in terms of the genes that several data sets share; None where it is so already."""
+    if to_shared is None:
+        return block
+    shared = sp.csr_array(block @ to_shared)
+    shared.sum_duplicates()
+    return shared
 
 
 @dataclass(frozen=True)
@@ -60,10 +91,12 @@ class Surveyor:
         Numbers of cells and genes.
     first
         Number of the first cell that is looked at.
+    offset
+        Cells before these, where pieces are counted over several data sets.
     """
 
-    def __init__(self, shape: tuple[int, int], *, first: int = 0) -> None:
-        self.look = Look(shape[0], first=first)
+    def __init__(self, shape: tuple[int, int], *, first: int = 0, offset: int = 0) -> None:
+        self.look, self._offset = Look(shape[0], first=first), offset
         self._complete, self._open = np.zeros((2, shape[1]))
         self._whole = True
 
@@ -75,14 +108,24 @@ class Surveyor:
     def at(self, rows: slice, stored: sp.csr_array, linear: sp.csr_array) -> None:
         """Look at some more cells: values as they are stored, and the same on the linear scale."""
         self.look.at(rows, stored)
-        for within, part in cut(rows.start, linear):
-            self._whole = self._whole and bool((part.data == np.rint(part.data)).all())
-            if self._whole:
-                self._open += np.bincount(part.indices, weights=part.data, minlength=len(self._open))
-            else:
-                np.add.at(self._open, part.indices, part.data.astype(np.float64))
-            if is_edge(rows.start + within.stop):
+        start = rows.start + self._offset
+        for within, part in cut(start, linear):
+            self._add(part)
+            if is_edge(start + within.stop):
                 self._close()
+
+    def _add(self, part: sp.csr_array) -> None:
+        """Add the values of cells that are in one piece."""
+        kernel = rows_kernel(part)
+        if kernel is not None:
+            self._whole = False  # added one by one, whatever they are
+            kernel.add(part.indptr, part.indices, part.data, self._open)
+            return
+        self._whole = self._whole and bool((part.data == np.rint(part.data)).all())
+        if self._whole:
+            self._open += np.bincount(part.indices, weights=part.data, minlength=len(self._open))
+        else:
+            np.add.at(self._open, part.indices, part.data.astype(np.float64))
 
     def _close(self) -> None:
         self._complete = self.totals
@@ -148,6 +191,8 @@ class SurveyedRows:
         The cells as they were last encoded, with the key of their alignment.
     kept
         Some cells that are kept with all their genes as they go by; None for none.
+    offset
+        Cells before these, where several data sets are one.
     """
 
     matrix: Any
@@ -157,11 +202,22 @@ class SurveyedRows:
     memory: Memory = field(default_factory=Memory)
     encoded: "tuple[str, EncodedCells] | None" = field(default=None, repr=False)
     kept: KeptRows | None = field(default=None, repr=False)
+    offset: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of cells and genes."""
         return self.linear.shape
+
+    @property
+    def origin(self) -> list[Any]:
+        """Which matrix the rows are of, and what its values are: plain values, alike for the same rows."""
+        chosen = getattr(self.matrix, "chosen", None)
+        return [
+            getattr(self.matrix, "name", ""),
+            *self.linear.how,
+            None if chosen is None else key_of(chosen),
+        ]
 
     def blocks(
         self, size: int, *, start: int = 0, surveyor: Surveyor | None = None
@@ -183,7 +239,7 @@ class SurveyedRows:
             At the end of the first pass, if some values cannot be used.
         """
         if surveyor is None and start == 0 and self.found is None:
-            surveyor = Surveyor(self.shape)
+            surveyor = Surveyor(self.shape, offset=self.offset)
         for rows, stored in stored_blocks(self.matrix, size, start=start):
             linear = self.linear.linear(stored)
             if surveyor is not None:
@@ -193,6 +249,13 @@ class SurveyedRows:
             yield rows, linear
         if surveyor is not None:
             self.conclude(surveyor)
+
+    def members(self) -> "list[tuple[SurveyedRows, sp.csr_array | None]]":
+        """Return the rows of each data set, and which of its genes count for which of these; None for all."""
+        return [(self, None)]
+
+    def settle(self) -> None:
+        """Put together what was found in each data set, when all have been judged."""
 
     def conclude(self, surveyor: Surveyor) -> None:
         """Judge all cells by what was found in them, once.

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orthotype.cli import outputs
-from orthotype.cli.console import naming, note, progress, say, say_json
-from orthotype.cli.inputs import opened
-from orthotype.cli.options import CellsFile, Force, Json, Layer, Species
+from orthotype.cli.console import naming, note, say, say_json
+from orthotype.cli.inputs import counted, handed_over
+from orthotype.cli.options import CellsFile, Force, Json, Layer, MaxMemory, Species
 
 if TYPE_CHECKING:
     from orthotype.transfer.adapting_report import AdaptReport
@@ -53,6 +53,7 @@ def adapt(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Decides the folds; by default that of the model.")
     ] = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -68,22 +69,23 @@ def adapt(
         outputs.ready(picture, outputs.PICTURE, force=force)
         _can_draw()
     fitted = load(model)
-    few = opened(cells)
-    others = None if target is None else opened(target)
     with (
-        progress(f"learning from the labelled cells of {cells}"),
+        counted(f"learning from the labelled cells of {cells}") as told,
+        handed_over(cells),
         naming({SUBJECT: cells, "the target": target}),
     ):
         adapted = fitted.adapt(
-            few,
+            cells,
             labels=labels,
             clusters=clusters,
-            target=others,
+            target=target,
             new_classes=new_class or (),
             species=species,
             layer=layer,
             strength="auto" if strength is None else strength,
             random_state=seed,
+            max_memory=max_memory,
+            progress=told,
         )
     adapted.save(output, force=force)
     if picture is not None:

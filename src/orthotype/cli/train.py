@@ -86,8 +86,9 @@ def train(
             max_memory=max_memory,
             progress=told,
             client=client,
+            output=output,
+            force=force,
         )
-    model.save(output, force=force)
     if json:
         say_json(model.card)
     else:

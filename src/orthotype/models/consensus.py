@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from orthotype.models.folds import make_folds
 from orthotype.models.linear.choice import Rule
+from orthotype.models.linear.kept import KeptFits
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import FoldPath, fit_path
 from orthotype.models.linear.softmax import softmax
@@ -146,6 +147,7 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: ArrayLike,
         *,
         groups: ArrayLike | None = None,
+        kept: KeptFits | None = None,
     ) -> Self:
         """Fit one model for every fold and calibrate them together.
 
@@ -157,6 +159,8 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Class of each cell.
         groups
             Donor or batch of each cell; then no donor is on both sides of a fold.
+        kept
+            Where fits are kept, for a run that goes on where it was interrupted; None to keep nothing.
 
         Raises
         ------
@@ -187,6 +191,7 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rule=self.alpha if isinstance(self.alpha, str) else "lowest",
             tol=self.tol,
             max_iter=self.max_iter,
+            kept=kept,
         )
         return self._keep(path, codes, folds)
 

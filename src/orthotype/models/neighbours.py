@@ -31,6 +31,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.models.linear.threads import one_blas_thread
+from orthotype.models.nearest import Landmarks
 
 Floats = NDArray[np.float64]
 
@@ -110,23 +111,19 @@ def find_neighbours(places: NDArray[np.floating], *, n_neighbors: int = N_NEIGHB
     n_neighbors
         Neighbours that each cell leans on; at most a fifth of the cells.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     n = len(places)
     landmarks = np.arange(n) if n <= ALL_PAIRS else np.linspace(0, n - 1, LANDMARKS).astype(np.intp)
     k = min(n_neighbors, max(1, len(landmarks) // 5), len(landmarks) - 1)
     if k < 1 or places.shape[1] == 0:
         return Neighbours(sp.csr_array((n, len(landmarks))), landmarks)
     distances, columns = np.empty((n, k)), np.empty((n, k), dtype=np.int32)
-    search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute")
-    with one_blas_thread():
-        search.fit(np.asarray(places[landmarks], dtype=np.float64))
-        for first in range(0, n, AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            far, near = search.kneighbors(np.asarray(places[part], dtype=np.float64))
-            others = _without_self(landmarks[near], first)
-            distances[part] = np.take_along_axis(far, others, axis=1)
-            columns[part] = np.take_along_axis(near, others, axis=1)
+    search = Landmarks(places[landmarks])
+    for first in range(0, n, AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        far, near = search.nearest(places[part], k + 1)
+        others = _without_self(landmarks[near], first)
+        distances[part] = np.take_along_axis(far, others, axis=1)
+        columns[part] = np.take_along_axis(near, others, axis=1)
     scale = np.maximum(distances[:, min(SCALE_AT, k) - 1], 1e-12)
     affinity = distances
     for first in range(0, n, AT_ONCE):

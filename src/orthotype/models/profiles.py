@@ -35,7 +35,9 @@ class ClassProfiles:
         return np.asarray(self.mean[self.n_cells > 0].mean(axis=0, dtype=np.float64))
 
 
-def class_profiles(blocks: Iterable[tuple[sp.csr_array, NDArray[np.floating]]]) -> ClassProfiles:
+def class_profiles(
+    blocks: Iterable[tuple[sp.csr_array, NDArray[np.floating] | sp.csr_array]],
+) -> ClassProfiles:
     """Gather profiles from blocks of encoded cells and their memberships in the classes.
 
     Parameters
@@ -46,14 +48,14 @@ def class_profiles(blocks: Iterable[tuple[sp.csr_array, NDArray[np.floating]]]) 
     """
     mass: NDArray[np.float64] | None = None
     for rows, memberships in blocks:
-        weights = np.asarray(memberships, dtype=np.float64)
         squared = rows.copy()
         squared.data = squared.data**2
-        first, second = weights.T @ rows, weights.T @ squared
+        weight = np.asarray(memberships.sum(axis=0), dtype=np.float64).ravel()
+        first, second = _weighted(memberships, rows), _weighted(memberships, squared)
         if mass is None:
-            mass, sums, squares = weights.sum(axis=0), first, second
+            mass, sums, squares = weight, first, second
         else:
-            mass, sums, squares = mass + weights.sum(axis=0), sums + first, squares + second
+            mass, sums, squares = mass + weight, sums + first, squares + second
     if mass is None:
         raise ValueError("class_profiles needs at least one block")
     safe = np.maximum(mass, 1e-300)[:, None]
@@ -66,6 +68,20 @@ def class_profiles(blocks: Iterable[tuple[sp.csr_array, NDArray[np.floating]]]) 
     )
 
 
+def _weighted(memberships: NDArray[np.floating] | sp.csr_array, rows: sp.csr_array) -> NDArray[np.float64]:
+    """Return sums of rows by class, shape (n_classes, n_features)."""
+    if isinstance(memberships, sp.csr_array):
+        return np.asarray((sp.csr_array(memberships.T) @ rows.astype(np.float64)).toarray())
+    return np.asarray(np.asarray(memberships, dtype=np.float64).T @ rows)
+
+
 def one_hot(codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
     """Return memberships that put each cell wholly into its class, shape (n, n_classes)."""
     return np.asarray(np.eye(n_classes)[codes])
+
+
+def members(codes: NDArray[np.intp], n_classes: int) -> sp.csr_array:
+    """Return :func:`one_hot` for many cells, sparse, and those of code -1 in no class."""
+    inside = np.flatnonzero(codes >= 0)
+    ones = np.ones(len(inside))
+    return sp.csr_array((ones, (inside, codes[inside])), shape=(len(codes), n_classes))

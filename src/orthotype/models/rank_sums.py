@@ -89,10 +89,13 @@ class GeneRanks:
         n = self.above_zero.shape[0]
         inside = np.flatnonzero((codes >= 0) & (codes < n_classes))
         n_cells = np.bincount(codes[inside], minlength=n_classes)
-        member = sp.csr_array((np.ones(len(inside)), (codes[inside], inside)), shape=(n_classes, n))
         own = n_cells[:, None].astype(np.float64)
         pairs = own * (n - own)
-        wins = (member @ self.above_zero).toarray() + own * self.zero - own * (own + 1) / 2
+        wins = (
+            class_sums(self.above_zero, codes, n_classes=n_classes)[:-1]
+            + own * self.zero
+            - own * (own + 1) / 2
+        )
         variance = pairs / 12 * (n + 1 - self.ties / max(n * (n - 1), 1))
         tested = variance > 1e-9 * pairs * n
         nothing = np.full_like(wins, -np.inf)
@@ -101,7 +104,27 @@ class GeneRanks:
         return RankSums(n_cells=n_cells, auroc=auroc, z=z)
 
 
-def gene_ranks(X: sp.csr_array, *, genes_per_block: int = GENES_PER_BLOCK) -> GeneRanks:
+def class_sums(columns: sp.csc_array, codes: Codes, *, n_classes: int) -> Floats:
+    """Return the sum of every gene over the cells of each class, and of none, shape (n_classes + 1, n_genes).
+
+    Parameters
+    ----------
+    columns
+        Cells x genes.
+    codes
+        Class of each cell; any other code than 0 to n_classes - 1 for none.
+    n_classes
+        Number of classes.
+    """
+    n_genes, width = columns.shape[1], n_classes + 1
+    code = np.where((codes >= 0) & (codes < n_classes), codes, n_classes)
+    place = np.repeat(np.arange(0, n_genes * width, width), np.diff(columns.indptr))
+    place += code[columns.indices]
+    sums = np.bincount(place, weights=columns.data, minlength=n_genes * width)
+    return np.ascontiguousarray(sums.reshape(n_genes, width).T)
+
+
+def gene_ranks(X: sp.csr_array | sp.csc_array, *, genes_per_block: int = GENES_PER_BLOCK) -> GeneRanks:
     """Rank the cells by every gene.
 
     Parameters
@@ -137,7 +160,7 @@ def gene_ranks(X: sp.csr_array, *, genes_per_block: int = GENES_PER_BLOCK) -> Ge
 def _rank_block(values: NDArray[np.floating], stored: NDArray[np.intp], n: int) -> tuple[Floats, Floats]:
     """Return r_ij - z_j of the values above zero, gene after gene, and the ties of each gene."""
     gene = np.repeat(np.arange(len(stored)), stored)
-    order = np.lexsort((values, gene))
+    order = _order(gene, values)
     ordered = values[order]
     new = np.ones(len(values), dtype=bool)
     new[1:] = (gene[1:] != gene[:-1]) | (ordered[1:] != ordered[:-1])
@@ -151,3 +174,11 @@ def _rank_block(values: NDArray[np.floating], stored: NDArray[np.intp], n: int) 
     above[order] = np.repeat(mean_rank - (zeros[tied] + 1) / 2, length)
     cubes = np.bincount(tied, weights=length.astype(np.float64) ** 3 - length, minlength=len(stored))
     return above, cubes + zeros.astype(np.float64) ** 3 - zeros
+
+
+def _order(gene: NDArray[np.intp], values: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return how values above zero are sorted within genes: positive floats sort as whole numbers do."""
+    if values.dtype != np.float32:
+        return np.lexsort((values, gene))
+    keys = gene.astype(np.uint64) << np.uint64(32) | np.ascontiguousarray(values).view(np.uint32)
+    return np.argsort(keys)

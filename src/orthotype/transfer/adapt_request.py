@@ -19,6 +19,8 @@ from orthotype.transfer.state import ModelState
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from orthotype.cells.backed import StoredCells
+
 SUBJECT = "the labelled target cells"
 
 
@@ -45,19 +47,21 @@ class Asked(NamedTuple):
 
 def check_adapting(
     state: ModelState,
-    few: "AnnData",
+    few: "AnnData | StoredCells",
     labels: Table,
     *,
     clusters: str | None,
     species: str | None,
     layer: str | None,
-    target: "AnnData | None",
+    target: "AnnData | StoredCells | None",
     new_classes: Collection[str],
     strength: float | str,
+    look_first: bool | None = None,
 ) -> Asked:
     """Check everything that adapting rests on.
 
-    The parameters are those of :meth:`orthotype.LabelTransfer.adapt`.
+    The parameters are those of :meth:`orthotype.LabelTransfer.adapt`, ``look_first`` as for
+    :func:`orthotype.cells.table.open_cells`.
 
     Raises
     ------
@@ -72,11 +76,13 @@ def check_adapting(
     names = match_names(present, state, ids=ids, new_classes=fresh, problems=problems)
     if strength != "auto" and not _positive(strength):
         problems.add(f"strength is {strength!r}", expected='"auto" or a positive number')
-    table = open_cells(few, subject=SUBJECT, species=species, layer=layer, problems=problems)
+    table = open_cells(
+        few, subject=SUBJECT, species=species, layer=layer, problems=problems, look_first=look_first
+    )
     check_species(state, table.species)
     others = None
     if target is not None:
-        others = open_cells(target, subject="the target", species=species, layer=layer)
+        others = open_cells(target, subject="the target", species=species, layer=layer, look_first=look_first)
         if others.species != table.species:
             raise InputError(
                 f"the labelled cells are {table.species}, the target is {others.species}; "
@@ -89,7 +95,7 @@ def _positive(strength: Any) -> bool:
     return isinstance(strength, int | float) and bool(np.isfinite(strength)) and strength > 0
 
 
-def _ids(few: "AnnData", labels: str) -> dict[str, str]:
+def _ids(few: "AnnData | StoredCells", labels: str) -> dict[str, str]:
     if labels not in few.obs or Path(labels).is_file():
         return {}
     return ontology_ids(few, labels)

@@ -1,19 +1,23 @@
 """A fitted model at work: labels for cells of any species, and the file that keeps it."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
 
 from orthotype._keys import GROUP, KEY, ROLLED_UP, SET, UNKNOWN, column
 from orthotype.cells.backed import as_cells
 from orthotype.cells.clusters import Table
+from orthotype.cells.columns import check_labels
 from orthotype.cells.memory import Progress, memory_for
-from orthotype.cells.survey import MatrixError
+from orthotype.cells.survey import looked_again
 from orthotype.cells.table import BLOCK_SIZE, open_cells, warn_of_repeated
 from orthotype.errors import InputError, Problems
 from orthotype.models.neighbours import N_NEIGHBORS
 from orthotype.transfer.annotated import remember_run
-from orthotype.transfer.calibrating import cell_sets
+from orthotype.transfer.calibrating import calibrate_state, cell_sets
 from orthotype.transfer.labelling import Labelling, Options, label_cells
 from orthotype.transfer.predictions import Predictions, check_key
 from orthotype.transfer.proposals import propose_for
@@ -189,10 +193,7 @@ class Annotator:
                 keep_sample(table)
             return label_cells(self._fitted(), table, options=options, block_size=self.block_size)
 
-        try:
-            return labelled(None)
-        except MatrixError:
-            return labelled(True)
+        return looked_again(labelled)
 
     def suggest(
         self,
@@ -265,6 +266,72 @@ class Annotator:
         )
         found = self.label(cells, species=species, layer=layer)
         return suggest_cells(state, found, request, block_size=self.block_size)
+
+    def calibrate(
+        self,
+        target: "AnnData | StoredCells | str | Path",
+        *,
+        labels: str,
+        species: str | None = None,
+        layer: str | None = None,
+        coverage: float = 0.9,
+        alignment: str = "shift",
+        n_neighbors: int = N_NEIGHBORS,
+        max_memory: int | str | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Return a new model that knows how sure to be of this target, and names sets of classes.
+
+        Some of the target's cells have a label, and the model has not learned from them: they give a
+        temperature, and for each class the probability under which it can be ruled out, so that the set of
+        a cell holds its class for the stated share of the cells of every class. The labels stay the same.
+
+        Parameters
+        ----------
+        target
+            The cells to be labelled, or a file of them, some of them with a label.
+        labels
+            obs column with classes of the model; empty where there is none.
+        species, layer
+            As for :meth:`fit`.
+        coverage
+            Between 0 and 1, exclusive.
+        alignment, n_neighbors
+            As for :meth:`annotate`, which has to be asked the same way afterwards.
+        max_memory, progress
+            For files: as for :meth:`annotate`.
+
+        Raises
+        ------
+        InputError
+            With every problem of the cells at once.
+        """
+        state = self._fitted()
+        cells = as_cells(target, memory=memory_for(max_memory, progress=progress))
+
+        def fitted(look_first: bool | None) -> ModelState:
+            problems = Problems("the labelled target cells")
+            names = check_labels(cells, labels, min_cells=1, problems=problems)
+            table = open_cells(
+                cells,
+                subject=problems.subject,
+                species=species,
+                layer=layer,
+                problems=problems,
+                look_first=look_first,
+            )
+            return calibrate_state(
+                state,
+                table,
+                np.asarray(names, dtype=object),
+                coverage=coverage,
+                options=Options(alignment=alignment, n_neighbors=n_neighbors),
+                block_size=self.block_size,
+            )
+
+        calibrated = copy(self)
+        calibrated.state_ = looked_again(fitted)
+        return calibrated
 
     @property
     def card(self) -> dict[str, Any]:

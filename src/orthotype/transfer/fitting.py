@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from orthotype import metrics
 from orthotype._version import __version__
 from orthotype.cells.backed import StoredCells, as_cells
+from orthotype.cells.cache import key_of
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
-from orthotype.cells.space import FeatureSpace, build_space
+from orthotype.cells.space import Alignment, FeatureSpace, build_space
 from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells, warn_of_repeated
 from orthotype.errors import Problems, listed, warn
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
+from orthotype.models.linear.kept import KeptFits
 from orthotype.models.linear.softmax import softmax
 from orthotype.models.margins import MarginScale
 from orthotype.models.neighbours import neighbours_of
@@ -178,7 +180,8 @@ def fit_state(
     aligned = space.align(source.table.genes, species=source.table.species)
     cells = aligned.cells(source.table.rows, size=block_size)
     X = cells.matrix
-    classifier.fit(X, source.labels.astype(str), groups=source.batch)
+    kept = _kept_fits(source, aligned, classifier)
+    classifier.fit(X, source.labels.astype(str), groups=source.batch, kept=kept)
     classes = np.asarray(classifier.classes_, dtype=object)
     codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
     profiles = class_profiles(
@@ -211,6 +214,16 @@ def fit_state(
         margins=asdict(MarginScale.learn(held_out)),
         top_genes=top_genes(state),
     )
+
+
+def _kept_fits(source: Source, aligned: Alignment, classifier: ConsensusClassifier) -> KeptFits | None:
+    """Return where the fits of the folds are kept for a run that goes on; None to keep nothing."""
+    memory = source.table.rows.memory
+    if memory.parts is None:
+        return None
+    batch = [] if source.batch is None else source.batch.tolist()
+    cells = (aligned.key, source.table.rows.origin, source.labels.tolist(), batch)
+    return KeptFits(memory.parts / "fits", key_of(dict(memory.key), *cells, classifier.get_params()))
 
 
 def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) -> dict[str, Any]:

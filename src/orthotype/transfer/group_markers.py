@@ -1,6 +1,7 @@
 """The genes that mark a group of cells against all other cells of the target."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,10 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.metrics.adjusted import benjamini_hochberg
-from orthotype.models.rank_sums import gene_ranks
+from orthotype.models.linear.threads import available_threads
+from orthotype.models.rank_sums import class_sums, gene_ranks
 
 LEVEL: Final = 0.05
-GENES_AT_ONCE: Final = 2048
+GENES_AT_ONCE: Final = 1024
+MOST_THREADS: Final = 4
 COLUMNS: Final = (
     "group",
     "rank",
@@ -62,10 +65,12 @@ def group_markers(
     """
     if not len(names) or n_markers == 0:
         return NO_MARKERS.copy()
-    parts = [
-        _compare(sp.csc_array(rows[:, first : first + GENES_AT_ONCE]), groups, n_groups=len(names))
-        for first in range(0, rows.shape[1], GENES_AT_ONCE)
-    ]
+
+    def compared(first: int) -> Compared:
+        return _compare(sp.csc_array(rows[:, first : first + GENES_AT_ONCE]), groups, n_groups=len(names))
+
+    with ThreadPoolExecutor(min(available_threads(), MOST_THREADS)) as threads:
+        parts = list(threads.map(compared, range(0, rows.shape[1], GENES_AT_ONCE)))
     tests = Compared(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
     adjusted = benjamini_hochberg(tests.p.ravel()).reshape(tests.p.shape)
     tables = []
@@ -107,18 +112,23 @@ class Compared(NamedTuple):
 
 def _compare(columns: sp.csc_array, groups: NDArray[np.intp], *, n_groups: int) -> Compared:
     """Compare the groups by some genes: what a comparison of all of them takes is many times the cells."""
-    tests = gene_ranks(sp.csr_array(columns)).test(groups, n_classes=n_groups)
-    inside = [groups == k for k in range(n_groups)]
-    within, beyond = (
-        [_levels(columns, chosen) for chosen in cells] for cells in (inside, [~chosen for chosen in inside])
-    )
-    means = [np.stack(each) for side in (within, beyond) for each in zip(*side, strict=True)]
-    return Compared(tests.auroc, tests.p, *means)
+    tests = gene_ranks(columns).test(groups, n_classes=n_groups)
+    seen = sp.csc_array((columns.data > 0, columns.indices, columns.indptr), shape=columns.shape)
+    means = [
+        side
+        for values in (columns, seen)
+        for side in _inside_and_beyond(class_sums(values, groups, n_classes=n_groups), groups)
+    ]
+    mean, mean_others, fraction, fraction_others = means
+    return Compared(tests.auroc, tests.p, mean, fraction, mean_others, fraction_others)
 
 
-def _levels(
-    columns: sp.csc_array, inside: NDArray[np.bool_]
+def _inside_and_beyond(
+    sums: NDArray[np.float64], groups: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of every gene over some cells, and the fraction of them that have it."""
-    weights = inside / max(int(inside.sum()), 1)
-    return np.asarray(weights @ columns), np.asarray(weights @ (columns > 0).astype(np.float64))
+    """Return means over the cells of each group, and over all others, from the sums of the groups."""
+    n_groups = len(sums) - 1
+    cells = np.bincount(np.where(groups < 0, n_groups, groups), minlength=n_groups + 1)[:, None]
+    others = 1.0 - np.eye(n_groups + 1)
+    inside, beyond = sums / np.maximum(cells, 1), others @ sums / np.maximum(others @ cells, 1)
+    return inside[:-1], beyond[:-1]

@@ -23,17 +23,12 @@ def as_sources(source: Any, *, memory: Memory) -> "list[tuple[str, AnnData | Sto
     Raises
     ------
     InputError
-        If there is none, a file cannot be read, or several are given to a cluster.
+        If there is none, a file cannot be read, or cells in memory are given to a cluster.
     """
     if not isinstance(source, list | tuple):
         return [("the source", as_cells(source, memory=memory))]
     if not source:
         raise InputError("no source was given; expected labelled cells, or files of them")
-    if memory.workers is not None and len(source) > 1:
-        raise InputError(
-            f"{len(source)} sources were given to a cluster; expected one; "
-            "leave the cluster out, or train on one file"
-        )
     named = [str(each) if isinstance(each, str | Path) else f"source {n}" for n, each in enumerate(source, 1)]
     return [(name, as_cells(each, memory=memory)) for name, each in zip(named, source, strict=True)]
 

@@ -1,33 +1,30 @@
 """LabelTransfer: train on labelled cells of one species, label the cells of another."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
 import pandas as pd
 
 from orthotype.cells.backed import as_cells
 from orthotype.cells.clusters import Table
-from orthotype.cells.columns import check_labels
 from orthotype.cells.encode import Encoder, encoder_from
 from orthotype.cells.memory import Progress, memory_for
-from orthotype.cells.survey import MatrixError
-from orthotype.cells.table import BLOCK_SIZE, CellTable, open_cells, warn_of_repeated
-from orthotype.errors import Problems
+from orthotype.cells.survey import looked_again
+from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.models.consensus import ConsensusClassifier
-from orthotype.models.neighbours import N_NEIGHBORS
-from orthotype.transfer.adapt_cells import gather
+from orthotype.transfer.adapt_cells import Few, gather
+from orthotype.transfer.adapt_classes import Names
 from orthotype.transfer.adapt_request import check_adapting
 from orthotype.transfer.adapting import adapt_state
 from orthotype.transfer.adapting_report import AdaptReport
 from orthotype.transfer.annotator import Annotator
-from orthotype.transfer.calibrating import calibrate_state
 from orthotype.transfer.fitting import Source, choose_orthologs, fit_state
-from orthotype.transfer.joining import as_sources, open_sources
-from orthotype.transfer.labelling import Options
 from orthotype.transfer.state import ModelState
+from orthotype.transfer.streaming import cleared
+from orthotype.transfer.training import Asked, model_place
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -118,6 +115,8 @@ class LabelTransfer(Annotator):
         max_memory: int | str | None = None,
         progress: Progress | None = None,
         client: Any = None,
+        output: str | Path | None = None,
+        force: bool = False,
     ) -> Self:
         """Learn the classes of labelled cells.
 
@@ -154,40 +153,32 @@ class LabelTransfer(Annotator):
         client
             For files: a ``dask.distributed.Client`` whose workers read and encode the cells; the model is the
             same to the last bit. See ``docs/scale.md``.
+        output
+            Where to write the model (``.safetensors``). A run over files that is interrupted can then be
+            repeated and goes on where it was.
+        force
+            Replace an output that exists.
 
         Raises
         ------
         InputError
             With every problem of the source at once.
+        OutputError
+            If the output cannot be written, or exists and ``force`` is false.
         ClusterError
             If the cluster goes away.
         """
-        memory = memory_for(max_memory, progress=progress, client=client)
-        cells = as_sources(source, memory=memory)
-        others = None if target is None else as_cells(target, memory=memory)
+        place = model_place(output, force=force)
+        asked = Asked(source, labels, species, batch, layer, min_cells, target, target_species)
 
-        def fitted(look_first: bool | None) -> ModelState:
-            checked = open_sources(
-                cells,
-                labels=labels,
-                species=species,
-                batch=batch,
-                layer=layer,
-                min_cells=min_cells,
-                look_first=look_first,
-            )
-            other = None
-            if others is not None:
-                other = open_cells(
-                    others, subject="the target", species=target_species, look_first=look_first
-                )
-                warn_of_repeated(other.genes, "the target")
+        def fit(checked: Source, other: CellTable | None) -> ModelState:
             return self._fit(checked, other, target_species=target_species, orthologs=orthologs)
 
-        try:
-            self.state_ = fitted(None)
-        except MatrixError:
-            self.state_ = fitted(True)
+        memory = memory_for(max_memory, progress=progress, client=client)
+        with nullcontext() if place is None else cleared(place):
+            self.state_ = asked.fitted(fit, memory=memory, output=place)
+            if place is not None:
+                self.save(place, force=force)
         return self
 
     def _fit(
@@ -220,16 +211,19 @@ class LabelTransfer(Annotator):
 
     def adapt(
         self,
-        few: "AnnData",
+        few: "AnnData | StoredCells | str | Path",
         *,
         labels: Table,
         clusters: str | None = None,
-        target: "AnnData | None" = None,
+        target: "AnnData | StoredCells | str | Path | None" = None,
         new_classes: Sequence[str] = (),
         species: str | None = None,
         layer: str | None = None,
         strength: float | Literal["auto"] = "auto",
         random_state: int | None = None,
+        max_memory: int | str | None = None,
+        progress: Progress | None = None,
+        client: Any = None,
     ) -> Self:
         """Return a new model that has learned from a few labelled target cells; this one stays as it is.
 
@@ -239,7 +233,8 @@ class LabelTransfer(Annotator):
         Parameters
         ----------
         few
-            Cells of the target, of which some are labelled. The others, if there are any, are the target.
+            Cells of the target, or a file of them, of which some are labelled. The others, if there are any,
+            are the target. The matrix of a file is read in blocks, once.
         labels
             Labels of the cells: an obs column, a Series or mapping of cell to label, or a table of them with
             the columns ``cell`` and ``label`` (a csv file, a suggestion table that was filled in). Cells
@@ -258,6 +253,8 @@ class LabelTransfer(Annotator):
             How strongly the weights are held to the source: alpha of the penalty, or ``"auto"``.
         random_state
             Decides the folds; None for that of the model.
+        max_memory, progress, client
+            For files: as for :meth:`fit`.
 
         Returns
         -------
@@ -277,73 +274,32 @@ class LabelTransfer(Annotator):
         """
         state = self._fitted()
         seed = self.random_state if random_state is None else random_state
-        asked = check_adapting(
-            state,
-            few,
-            labels,
-            clusters=clusters,
-            species=species,
-            layer=layer,
-            target=target,
-            new_classes=new_classes,
-            strength=strength,
-        )
-        found = gather(state, asked.table, asked.labels, target=asked.target, block_size=self.block_size)
+        memory = memory_for(max_memory, progress=progress, client=client)
+        cells = as_cells(few, memory=memory)
+        others = None if target is None else as_cells(target, memory=memory)
+
+        def gathered(look_first: bool | None) -> tuple[Few, Names]:
+            asked = check_adapting(
+                state,
+                cells,
+                labels,
+                clusters=clusters,
+                species=species,
+                layer=layer,
+                target=others,
+                new_classes=new_classes,
+                strength=strength,
+                look_first=look_first,
+            )
+            found = gather(state, asked.table, asked.labels, target=asked.target, block_size=self.block_size)
+            return found, asked.names
+
+        found, names = looked_again(gathered)
         adapted = copy(self)
         adapted.state_, adapted.adapt_report_ = adapt_state(
-            state, found, asked.names, strength=strength, random_state=seed, block_size=self.block_size
+            state, found, names, strength=strength, random_state=seed, block_size=self.block_size
         )
         return adapted
-
-    def calibrate(
-        self,
-        target: "AnnData",
-        *,
-        labels: str,
-        species: str | None = None,
-        layer: str | None = None,
-        coverage: float = 0.9,
-        alignment: str = "shift",
-        n_neighbors: int = N_NEIGHBORS,
-    ) -> Self:
-        """Return a new model that knows how sure to be of this target, and names sets of classes.
-
-        Some of the target's cells have a label, and the model has not learned from them: they give a
-        temperature, and for each class the probability under which it can be ruled out, so that the set of
-        a cell holds its class for the stated share of the cells of every class. The labels stay the same.
-
-        Parameters
-        ----------
-        target
-            The cells to be labelled, some of them with a label.
-        labels
-            obs column with classes of the model; empty where there is none.
-        species, layer
-            As for :meth:`fit`.
-        coverage
-            Between 0 and 1, exclusive.
-        alignment, n_neighbors
-            As for :meth:`annotate`, which has to be asked the same way afterwards.
-
-        Raises
-        ------
-        InputError
-            With every problem of the cells at once.
-        """
-        state = self._fitted()
-        problems = Problems("the labelled target cells")
-        names = check_labels(target, labels, min_cells=1, problems=problems)
-        table = open_cells(target, subject=problems.subject, species=species, layer=layer, problems=problems)
-        calibrated = copy(self)
-        calibrated.state_ = calibrate_state(
-            state,
-            table,
-            np.asarray(names, dtype=object),
-            coverage=coverage,
-            options=Options(alignment=alignment, n_neighbors=n_neighbors),
-            block_size=self.block_size,
-        )
-        return calibrated
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from orthotype._keys import ASSIGNED
 from orthotype.cells.table import BLOCK_SIZE
-from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
+from orthotype.models.profiles import ClassProfiles, class_profiles, members
 from orthotype.transfer.labelling import Labelling
 from orthotype.transfer.state import ModelState
 
@@ -55,9 +55,9 @@ class Pair:
         """Gather the profiles of the assigned cells, in one pass over all cells."""
         table, n_classes = found.table, len(state.classes)
         aligned = state.space.align(table.genes, species=table.species)
-        winner, assigned = found.predictions.winner, found.predictions.status == ASSIGNED
+        codes = np.where(found.predictions.status == ASSIGNED, found.predictions.winner, -1)
         target = class_profiles(
-            (rows, one_hot(winner[where], n_classes) * assigned[where, None])
+            (rows, members(codes[where], n_classes))
             for where, rows in aligned.blocks(table.rows, size=block_size)
         )
         nothing = np.zeros(len(state.space.selected), dtype=np.float32)

@@ -10,7 +10,7 @@ same command goes on from there if the file, the model and the settings are the 
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +98,7 @@ class Streamed:
     @property
     def parts(self) -> Path:
         """Folder of what an interrupted run leaves."""
-        return self.output.parent / f".{self.output.name}{PARTS}"
+        return parts_of(self.output)
 
     def check(self) -> None:
         """Refuse an output that cannot be written, before any work is done.
@@ -145,10 +145,7 @@ class Streamed:
             return cells
         if self.output.suffix.lower() in CELLS:
             check_room(cells, self.output.parent)
-        if max((matrix.n_stored for matrix in cells.matrices()), default=0) < WORTH_KEEPING:
-            return cells
-        named = {**key, "file": str(self.source.resolve()), "marks": cells.place.marks}
-        return replace(cells, memory=replace(memory, parts=self.parts, key=named))
+        return with_parts(cells, self.output, key=key) if worth_keeping([cells]) else cells
 
     def write(self, cells: "AnnData | StoredCells", annotated: "AnnData", *, key_added: str) -> None:
         """Write the labels where they were asked for."""
@@ -159,10 +156,40 @@ class Streamed:
         else:
             write_h5ad(annotated, self.output, force=self.force)
 
-    def done(self) -> None:
-        """Remove what was kept for a later run."""
-        if self.parts.is_dir():
-            shutil.rmtree(self.parts)
+
+def parts_of(output: Path) -> Path:
+    """Return the folder of what an interrupted run with this output leaves."""
+    return output.parent / f".{output.name}{PARTS}"
+
+
+def worth_keeping(sources: Sequence[StoredCells]) -> bool:
+    """Return whether reading files again would take more than seconds."""
+    return sum(max((m.n_stored for m in cells.matrices()), default=0) for cells in sources) >= WORTH_KEEPING
+
+
+def with_parts(cells: StoredCells, output: Path, *, key: Mapping[str, Any]) -> StoredCells:
+    """Return cells of which what is made is kept beside the output, for a run with the same file and key."""
+    named = {**key, "file": str(cells.path.resolve()), "marks": cells.place.marks}
+    return replace(cells, memory=replace(cells.memory, parts=parts_of(output), key=named))
+
+
+@contextmanager
+def cleared(output: Path) -> Iterator[None]:
+    """Remove what was kept for a later run, unless this one is interrupted, or its cluster goes away."""
+    parts = parts_of(output)
+    try:
+        yield
+    except (BusyError, ClusterError):
+        raise
+    except OrthotypeError:
+        _remove(parts)
+        raise
+    _remove(parts)
+
+
+def _remove(parts: Path) -> None:
+    if parts.is_dir():
+        shutil.rmtree(parts)
 
 
 @contextmanager
@@ -189,14 +216,8 @@ def working(
     if streamed is None:
         yield as_cells(target, memory=memory)
         return
-    try:
+    with cleared(streamed.output):
         yield streamed.open(key)
-    except (BusyError, ClusterError):
-        raise
-    except OrthotypeError:
-        streamed.done()
-        raise
-    streamed.done()
 
 
 def tables_of(cells: "AnnData | StoredCells") -> "AnnData":

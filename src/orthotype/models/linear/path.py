@@ -4,8 +4,7 @@
 2. Each strength starts from the solution of the one before, and takes over its remembered steps: when only
    alpha changes, the change of gradient along a step s changes by exactly (alpha' - alpha) s.
 3. The held-out losses decide, by one of two rules (:mod:`orthotype.models.linear.choice`). When they have
-risen
-   for two strengths, weaker ones are not tried.
+   risen for two strengths, weaker ones are not tried.
 4. The refit on all rows starts from the mean of the fold models.
 """
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from orthotype.errors import Problems
 from orthotype.models.linear.choice import RULES, Choice, HeldOut, Rule, judge
+from orthotype.models.linear.kept import KeptFits
 from orthotype.models.linear.lbfgs import Iteration, Memory, Minimum, minimise
 from orthotype.models.linear.loss import MultinomialObjective
 from orthotype.models.linear.matrix import as_rows
@@ -76,6 +76,7 @@ class _Fold:
         self.objective = MultinomialObjective(rows, kept, weights, n_classes=found, penalty=L2(0.0))
         self.theta = np.zeros((rows.shape[1] + 1, found), dtype=rows.dtype)
         self.memory = Memory()
+        self.skipped = False  # the last fit was read, not made: the memory is that of an earlier one
 
     def fit(self, alpha: float, tol: float, max_iter: int) -> Minimum:
         """Go on to the next strength, from where the last one ended."""
@@ -96,6 +97,21 @@ class _Fold:
             minimum = minimise(self.objective, self.theta, tol=tol, max_iter=max_iter, memory=self.memory)
         self.theta = minimum.theta
         return minimum
+
+    def step(self, number: int, fold: int, alpha: float, kept: KeptFits | None, **limits: Any) -> Minimum:
+        """Return the fit at a strength: the one that was kept, or a new one, which is kept then."""
+        found = None if kept is None else kept.read(number, fold)
+        if found is None:
+            if kept is not None and self.skipped:
+                self.memory = kept.memory(number - 1, fold) or Memory()
+            self.skipped = False
+            found = self.fit(alpha, **limits)
+            if kept is not None:
+                kept.keep(number, fold, found, self.memory)
+            return found
+        self.objective = self.objective.with_penalty(ElasticNet(alpha, self.l1_ratio).smooth)
+        self.theta, self.skipped = found.theta, True
+        return found
 
     def strongest(self) -> float:
         """Return the absolute penalty that leaves every weight at zero."""
@@ -172,6 +188,7 @@ def fit_path(
     refit: bool = False,
     refit_tol: float = 1e-4,
     max_iter: int = 500,
+    kept: KeptFits | None = None,
 ) -> FoldPath:
     """Return fold models along a path of penalties, and the penalty that predicts held-out rows best.
 
@@ -201,6 +218,9 @@ def fit_path(
         Relative gap of that fit.
     max_iter
         Most steps of one fit.
+    kept
+        Where fits are kept, for a path that goes on where it was interrupted; its key must tell of everything
+        above. None to keep nothing.
     """
     rows, y, folds = as_rows(X), np.asarray(y), np.asarray(folds)
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -215,19 +235,7 @@ def fit_path(
         if alphas is None:
             alphas = _suitable(members, l1_ratio)
         choice = Choice(rule)
-        diagnostics: dict[tuple[int, float], tuple[Iteration, ...]] = {}
-        for alpha in -np.sort(-np.asarray(alphas, dtype=np.float64)):
-            models = []
-            for number, member in enumerate(members):
-                minimum = member.fit(float(alpha), tol, max_iter)
-                diagnostics[number, float(alpha)] = minimum.diagnostics
-                if not minimum.converged:
-                    warn_not_converged(minimum.diagnostics, tol)
-                models.append(member.model())
-            held_out = [member.judged(weights, *model) for member, model in zip(members, models, strict=True)]
-            choice.add(judge(float(alpha), models, held_out, rule=rule))
-            if choice.risen():
-                break
+        diagnostics = _walk(members, alphas, choice, weights, tol=tol, max_iter=max_iter, kept=kept)
         best = choice.chosen()
         held_out_scores = np.full((len(y), n_classes), np.nan, dtype=rows.dtype)
         for member, part in zip(members, best.held_out, strict=True):
@@ -248,6 +256,33 @@ def fit_path(
         whole,
         diagnostics,
     )
+
+
+def _walk(
+    members: list[_Fold],
+    alphas: Float64,
+    choice: Choice,
+    weights: Float64,
+    *,
+    tol: float,
+    max_iter: int,
+    kept: KeptFits | None,
+) -> dict[tuple[int, float], tuple[Iteration, ...]]:
+    """Try strengths from strong to weak until held-out losses have risen; return the tables of the fits."""
+    diagnostics: dict[tuple[int, float], tuple[Iteration, ...]] = {}
+    for step, alpha in enumerate(-np.sort(-np.asarray(alphas, dtype=np.float64))):
+        models = []
+        for number, member in enumerate(members):
+            minimum = member.step(step, number, float(alpha), kept, tol=tol, max_iter=max_iter)
+            diagnostics[number, float(alpha)] = minimum.diagnostics
+            if not minimum.converged:
+                warn_not_converged(minimum.diagnostics, tol)
+            models.append(member.model())
+        held_out = [member.judged(weights, *model) for member, model in zip(members, models, strict=True)]
+        choice.add(judge(float(alpha), models, held_out, rule=choice.rule))
+        if choice.risen():
+            break
+    return diagnostics
 
 
 def _refit(
