@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 
 DROPPED: Final = ("prediction_sets",)
 MOST_JUDGED: Final = 600
+MOST_LEARNED: Final = 10_000
 
 
 def adapt_state(
@@ -93,8 +94,8 @@ class Found:
 
 
 def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
-    """Fit all labelled cells; at most 600 of them are held out."""
-    rows = _some(task.codes, random_state)
+    """Fit the labelled cells, at most 10,000; at most 600 of them are held out."""
+    rows = _some(task.codes, MOST_JUDGED, random_state)
     judging, held_out = chosen(
         task.evidence(rows, random_state=random_state),
         task.start,
@@ -103,21 +104,22 @@ def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
     )
     whole = judging
     if len(rows) < len(task.codes):
-        evidence = task.evidence(np.arange(len(task.codes)), random_state=random_state)
+        learned = _some(task.codes, MOST_LEARNED, random_state)
+        evidence = task.evidence(learned, random_state=random_state)
         whole = Refit(evidence, task.start, metric=task.metric, strength=strength).at(judging.worth)
     coef, intercept = whole.few.expand(whole.fit()[0])
     return Found(whole.strength, coef, intercept, judging, held_out, rows)
 
 
-def _some(codes: NDArray[np.intp], random_state: int) -> NDArray[np.intp]:
-    """Return at most 600 of the labelled cells: of every class all of them, or an even share."""
-    if len(codes) <= MOST_JUDGED:
+def _some(codes: NDArray[np.intp], most: int, random_state: int) -> NDArray[np.intp]:
+    """Return at most so many of the labelled cells: of every class all of them, or an even share."""
+    if len(codes) <= most:
         return np.arange(len(codes))
     order = np.random.default_rng(random_state).permutation(len(codes))
     by_class = order[np.argsort(codes[order], kind="stable")]
     sizes = np.bincount(codes)
     rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(by_class[np.argsort(rank, kind="stable")][:MOST_JUDGED])
+    return np.sort(by_class[np.argsort(rank, kind="stable")][:most])
 
 
 def _taken_on(state: ModelState, found: Found, task: Lesson) -> ModelState:
