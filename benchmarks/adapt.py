@@ -40,9 +40,9 @@ from orthotype.cells.table import BLOCK_SIZE, open_cells
 from orthotype.errors import Problems
 from orthotype.models.linear.few import FewCells
 from orthotype.models.shift import estimate_shift, moved_intercept
-from orthotype.transfer.adapt_cells import Few
-from orthotype.transfer.adapt_classes import match_names
-from orthotype.transfer.adapting import adapt_state
+from orthotype.transfer.adapt.adapting import adapt_state
+from orthotype.transfer.adapt.cells import Few
+from orthotype.transfer.adapt.names import match_names
 from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.target import Target
 from suggest import COLUMN, Pair, pairs

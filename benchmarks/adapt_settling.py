@@ -35,7 +35,7 @@ import pandas as pd
 
 from adapt import Task, Weights, adapted, aligned_model, by_hand, mean_model, tasks
 from orthotype.models.linear import reduced
-from orthotype.transfer import adapt_anchors, adapt_fit
+from orthotype.transfer.adapt import anchors, refit
 from penalty import seen
 from suggest import COLUMN, Pair, fewer, named
 from suggest_settling import MOST_CELLS, changed, studies
@@ -49,12 +49,12 @@ RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
     "settled": ({}, "**as it is**"),
     "alike": ({(reduced, "N_AXES"): 0}, "all genes alike (M the identity)"),
     "axes": ({(reduced, "REST"): 1e-3}, "the 40 axes alone (r = 0)"),
-    "half": ({(adapt_fit, "WORTHS"): (0.5,)}, "v = 1/2 always"),
-    "one": ({(adapt_fit, "WORTHS"): (1.0, 0.5, 0.25, 0.1, 0.02)}, "v from 1"),
-    "strong": ({(adapt_fit, "STRENGTH"): 0.024}, "ten times the strength"),
-    "heavy": ({(adapt_fit, "ANCHORS_WEIGH"): 1.0}, "anchors weigh as much as labels"),
-    "bold": ({(adapt_anchors, "CONTRADICTED"): 0.2}, "contradicted from a fifth on"),
-    "patient": ({(adapt_anchors, "CONTRADICTED"): np.inf}, "never contradicted"),
+    "half": ({(refit, "WORTHS"): (0.5,)}, "v = 1/2 always"),
+    "one": ({(refit, "WORTHS"): (1.0, 0.5, 0.25, 0.1, 0.02)}, "v from 1"),
+    "strong": ({(refit, "STRENGTH"): 0.024}, "ten times the strength"),
+    "heavy": ({(refit, "ANCHORS_WEIGH"): 1.0}, "anchors weigh as much as labels"),
+    "bold": ({(anchors, "CONTRADICTED"): 0.2}, "contradicted from a fifth on"),
+    "patient": ({(anchors, "CONTRADICTED"): np.inf}, "never contradicted"),
 }
 WAYS: Final = {
     "source": "source alone",

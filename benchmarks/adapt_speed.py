@@ -29,9 +29,9 @@ from orthotype.models.linear import solve
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.reduced import FewRows, Metric
 from orthotype.models.linear.refit import refit_path
-from orthotype.transfer.adapt_anchors import Anchors
-from orthotype.transfer.adapt_fit import Evidence, Refit
-from orthotype.transfer.adapt_starts import Start
+from orthotype.transfer.adapt.anchors import Anchors
+from orthotype.transfer.adapt.refit import Evidence, Refit
+from orthotype.transfer.adapt.starts import Start
 
 SETTINGS = {
     "10 classes, 100 cells, 2,000 genes": (10, 10, 2000),

@@ -13,7 +13,7 @@ and, with the development data, van Galen and two studies of human lung. Each co
 - *less*: the same, and the source lacks every fourth class
 
 Labels are added up to 10, 20, 40 and 80 and scored as in ``benchmarks/suggest.py``. A rule is the choice of
-:mod:`orthotype.transfer.suggest_choice` with some of its constants replaced. Results:
+:mod:`orthotype.transfer.suggest.choice` with some of its constants replaced. Results:
 ``benchmarks/results/suggest_settling.json`` and the table of ``docs/suggest.md``.
 """
 
@@ -33,7 +33,7 @@ import scipy.sparse as sp
 
 import orthotype as ot
 import suggest
-from orthotype.transfer import suggest_choice
+from orthotype.transfer.suggest import choice
 from penalty import seen
 from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
 
@@ -112,7 +112,7 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
         if rule in WAYS:
             rows = run(task, rule)
         else:
-            with patch.dict(vars(suggest_choice), RULES[rule][0]):
+            with patch.dict(vars(choice), RULES[rule][0]):
                 rows = run(task, "suggest")
         yield from (row | {"way": rule} for row in rows)
 

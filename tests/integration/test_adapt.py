@@ -9,7 +9,7 @@ from anndata import AnnData
 
 import orthotype as ot
 from orthotype.errors import OrthotypeWarning
-from orthotype.transfer.adapt_fit import WORTHS
+from orthotype.transfer.adapt.refit import WORTHS
 
 LABELS = "cell_ontology_class"
 BETA, ALPHA, DUCTAL = "type B pancreatic cell", "pancreatic A cell", "pancreatic ductal cell"

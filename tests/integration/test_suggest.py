@@ -13,7 +13,7 @@ import pytest
 
 import orthotype as ot
 from orthotype.errors import InputError, OrthotypeWarning
-from orthotype.transfer.suggesting import COLUMNS
+from orthotype.transfer.suggest.suggesting import COLUMNS
 
 Command = Callable[..., Any]
 Refused = Callable[..., str]

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import orthotype as ot
-from orthotype.transfer.suggest_request import check_request
-from orthotype.transfer.suggesting import suggest_cells
+from orthotype.transfer.suggest.request import check_request
+from orthotype.transfer.suggest.suggesting import suggest_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from orthotype._keys import ASSIGNED, UNKNOWN
 from orthotype.models.consensus import Votes
 from orthotype.models.profiles import ClassProfiles
-from orthotype.transfer.adapt_anchors import ANCHORS, FEWEST, Sight, anchor_cells
+from orthotype.transfer.adapt.anchors import ANCHORS, FEWEST, Sight, anchor_cells
 from orthotype.transfer.labelling import Judged
 
 K, P = 4, 6

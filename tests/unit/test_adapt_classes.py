@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, vstack
 import orthotype as ot
 from orthotype.cells.table import open_cells
 from orthotype.errors import InputError, Problems
-from orthotype.transfer.adapt_classes import Names, beginnings, match_names, relative_of, with_new_classes
+from orthotype.transfer.adapt.names import Names, beginnings, match_names, relative_of, with_new_classes
 from orthotype.transfer.state import ModelState
 
 BETA, ALPHA = "type B pancreatic cell", "pancreatic A cell"

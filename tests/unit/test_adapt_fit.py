@@ -8,9 +8,9 @@ from scipy.sparse import csr_array
 
 from orthotype.models.linear.reduced import Metric
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
-from orthotype.transfer.adapt_anchors import anchor_cells
-from orthotype.transfer.adapt_fit import WORTHS, Evidence, Refit, chosen
-from orthotype.transfer.adapt_starts import Start, capped_losses, label_shift, preferred
+from orthotype.transfer.adapt.anchors import anchor_cells
+from orthotype.transfer.adapt.refit import WORTHS, Evidence, Refit, chosen
+from orthotype.transfer.adapt.starts import Start, capped_losses, label_shift, preferred
 
 K, P = 4, 80
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from orthotype import pl
-from orthotype.transfer.adapting_report import AdaptReport, HeldOut, MoreLabels
+from orthotype.transfer.adapt.report import AdaptReport, HeldOut, MoreLabels
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orthotype.transfer.suggest_choice import (
+from orthotype.transfer.suggest.choice import (
     TYPICAL,
     Cover,
     alike,

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from orthotype.cells.rows import MatrixRows
-from orthotype.transfer.suggest_sample import draw, even_shares, gather, places
+from orthotype.transfer.suggest.sample import draw, even_shares, gather, places
 
 
 def test_few_cells_are_all_taken(rng: np.random.Generator) -> None:

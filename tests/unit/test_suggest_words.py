@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from orthotype.transfer.suggest_words import Called, counted, nearest_to, reason, top_genes
+from orthotype.transfer.suggest.words import Called, counted, nearest_to, reason, top_genes
 
 SURE = Called("alpha", "assigned", (("alpha", 0.98), ("gamma", 0.01)))
 TORN = Called("alpha", "assigned", (("alpha", 0.41), ("gamma", 0.38)))

@@ -11,7 +11,7 @@ from orthotype.cli.inputs import counted, handed_over
 from orthotype.cli.options import CellsFile, Force, Json, Layer, MaxMemory, Species
 
 if TYPE_CHECKING:
-    from orthotype.transfer.adapting_report import AdaptReport
+    from orthotype.transfer.adapt.report import AdaptReport
 
 SUBJECT = "the labelled target cells"
 

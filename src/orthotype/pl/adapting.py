@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orthotype.pl.canvas import BLUE, DARK, GREY, ORANGE, PALE, inches_of, new_figure, without_frame
-from orthotype.transfer.adapting_report import AdaptReport, MoreLabels
+from orthotype.transfer.adapt.report import AdaptReport, MoreLabels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

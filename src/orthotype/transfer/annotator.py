@@ -25,8 +25,8 @@ from orthotype.transfer.record import annotation_record
 from orthotype.transfer.rollup import rolled_labels
 from orthotype.transfer.state import ModelState
 from orthotype.transfer.streaming import Streamed, tables_of, working
-from orthotype.transfer.suggest_request import check_request
-from orthotype.transfer.suggesting import suggest_cells
+from orthotype.transfer.suggest.request import check_request
+from orthotype.transfer.suggest.suggesting import suggest_cells
 from orthotype.transfer.unknown_cells import keep_sample
 
 if TYPE_CHECKING:

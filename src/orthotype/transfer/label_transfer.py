@@ -15,11 +15,11 @@ from orthotype.cells.memory import Progress, memory_for
 from orthotype.cells.survey import looked_again
 from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.models.consensus import ConsensusClassifier
-from orthotype.transfer.adapt_cells import Few, gather
-from orthotype.transfer.adapt_classes import Names
-from orthotype.transfer.adapt_request import check_adapting
-from orthotype.transfer.adapting import adapt_state
-from orthotype.transfer.adapting_report import AdaptReport
+from orthotype.transfer.adapt.adapting import adapt_state
+from orthotype.transfer.adapt.cells import Few, gather
+from orthotype.transfer.adapt.names import Names
+from orthotype.transfer.adapt.report import AdaptReport
+from orthotype.transfer.adapt.request import check_adapting
 from orthotype.transfer.annotator import Annotator
 from orthotype.transfer.fitting import Source, choose_orthologs, fit_state
 from orthotype.transfer.state import ModelState
@@ -259,7 +259,7 @@ class LabelTransfer(Annotator):
         Returns
         -------
         LabelTransfer
-            With ``adapt_report_``, an :class:`~orthotype.transfer.adapting_report.AdaptReport`: what was
+            With ``adapt_report_``, an :class:`~orthotype.transfer.adapt.report.AdaptReport`: what was
             chosen and why, what changed, which labels to look at again. The card keeps it as ``adapted``.
 
         Raises

@@ -12,7 +12,7 @@ from orthotype.cells.columns import ontology_ids
 from orthotype.cells.few_labels import few_labels
 from orthotype.cells.table import CellTable, open_cells
 from orthotype.errors import InputError, Problems
-from orthotype.transfer.adapt_classes import Names, match_names
+from orthotype.transfer.adapt.names import Names, match_names
 from orthotype.transfer.coverage import check_species
 from orthotype.transfer.state import ModelState
 

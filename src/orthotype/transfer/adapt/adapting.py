@@ -1,7 +1,7 @@
 """Adapting: the source model as a prior, a few labelled target cells as the evidence (MAP transfer).
 
-The mean model, moved by the species shift (:mod:`orthotype.transfer.adapt_starts`), is refitted around itself
-on the few cells (:mod:`orthotype.transfer.adapt_fit`), and every fold model takes on the same change, so that
+The mean model, moved by the species shift (:mod:`orthotype.transfer.adapt.starts`), is refitted around itself
+on the few cells (:mod:`orthotype.transfer.adapt.refit`), and every fold model takes on the same change, so that
 they differ as they did. The source cells are not needed.
 """
 
@@ -14,14 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.errors import OrthotypeWarning
-from orthotype.transfer.adapt_cells import Few
-from orthotype.transfer.adapt_classes import Names, beginnings, tell, with_new_classes
-from orthotype.transfer.adapt_fit import Refit, chosen
-from orthotype.transfer.adapt_lesson import Lesson, lesson, seen
-from orthotype.transfer.adapt_starts import (
-    SOURCE,
-)
-from orthotype.transfer.adapting_report import (
+from orthotype.transfer.adapt.cells import Few
+from orthotype.transfer.adapt.lesson import Lesson, lesson, seen
+from orthotype.transfer.adapt.names import Names, beginnings, tell, with_new_classes
+from orthotype.transfer.adapt.refit import Refit, chosen
+from orthotype.transfer.adapt.report import (
     AdaptReport,
     as_pairs,
     changes,
@@ -29,6 +26,9 @@ from orthotype.transfer.adapting_report import (
     held_out_scores,
     more_labels,
     moves,
+)
+from orthotype.transfer.adapt.starts import (
+    SOURCE,
 )
 from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.fitting import top_genes

@@ -12,7 +12,7 @@ rows, in the metric of the target's unlabelled cells (:mod:`orthotype.models.lin
 v is a half, since across species the source's certainty is worth half; a quarter, a tenth or a fiftieth if
 labelled cells that are held out are called better so: of a source that is no guide the part outside the span
 of the few cells is noise, which no number of labels takes away. Classes weigh alike in the mean loss, but one
-without a label, for which anchors stand (:mod:`orthotype.transfer.adapt_anchors`), a tenth: enough to stay
+without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), a tenth: enough to stay
 reachable, too little to take cells from those with labels if the target has none of it.
 
 Nothing else is chosen on the labelled cells, which are too few to choose.
@@ -30,8 +30,8 @@ from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import stratified_folds
 from orthotype.models.linear.reduced import FewRows, Metric
 from orthotype.models.linear.refit import refit_path
-from orthotype.transfer.adapt_anchors import Anchors
-from orthotype.transfer.adapt_starts import Start, capped_losses
+from orthotype.transfer.adapt.anchors import Anchors
+from orthotype.transfer.adapt.starts import Start, capped_losses
 
 Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from orthotype.models.linear.reduced import Metric
 from orthotype.models.neighbours import evenly
-from orthotype.transfer.adapt_anchors import Anchors, Sight, anchor_cells
-from orthotype.transfer.adapt_cells import Few
-from orthotype.transfer.adapt_classes import Names
-from orthotype.transfer.adapt_fit import Evidence
-from orthotype.transfer.adapt_starts import (
+from orthotype.transfer.adapt.anchors import Anchors, Sight, anchor_cells
+from orthotype.transfer.adapt.cells import Few
+from orthotype.transfer.adapt.names import Names
+from orthotype.transfer.adapt.refit import Evidence
+from orthotype.transfer.adapt.starts import (
     LABEL_SHIFT,
     SOURCE,
     TARGET_SHIFT,

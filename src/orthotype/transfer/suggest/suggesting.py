@@ -1,7 +1,7 @@
 """Which cells to label next, a few at a time, and why: one row each, ready to be filled in.
 
 The target is labelled by the model as it stands; what came out, and where the cells lie, decides
-(:mod:`orthotype.transfer.suggest_sample`, :mod:`orthotype.transfer.suggest_choice`). No label of the target
+(:mod:`orthotype.transfer.suggest.sample`, :mod:`orthotype.transfer.suggest.choice`). No label of the target
 is needed, and those that it has are left alone.
 """
 
@@ -17,16 +17,16 @@ from orthotype._keys import CONFIDENCE, LABEL, STATUS, UNKNOWN
 from orthotype.errors import InputError
 from orthotype.transfer.labelling import Labelling
 from orthotype.transfer.state import ModelState
-from orthotype.transfer.suggest_choice import (
+from orthotype.transfer.suggest.choice import (
     Cover,
     choose,
     doubts,
     shares,
     squared_distances,
 )
-from orthotype.transfer.suggest_request import Request
-from orthotype.transfer.suggest_sample import MOST_CELLS, draw, gather, places
-from orthotype.transfer.suggest_words import Called, counted, nearest_to, reason, top_genes
+from orthotype.transfer.suggest.request import Request
+from orthotype.transfer.suggest.sample import MOST_CELLS, draw, gather, places
+from orthotype.transfer.suggest.words import Called, counted, nearest_to, reason, top_genes
 
 COLUMNS = (
     LABEL,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.softmax import softmax
-from orthotype.transfer.adapt_fit import Refit
-from orthotype.transfer.adapt_starts import capped_losses
+from orthotype.transfer.adapt.refit import Refit
+from orthotype.transfer.adapt.starts import capped_losses
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""Which cells to label next: a sample, the choice among it, the reasons in words."""
