@@ -8,7 +8,7 @@ import typer
 from orthotype.cli import outputs
 from orthotype.cli.console import naming, note, say, say_json
 from orthotype.cli.inputs import counted, handed_over
-from orthotype.cli.options import CellsFile, Force, Json, Layer, MaxMemory, Species
+from orthotype.cli.options import CellsFile, Force, Json, Layer, MaxMemory, ModelFile, ModelOutput, Species
 
 if TYPE_CHECKING:
     from orthotype.transfer.adapt.report import AdaptReport
@@ -16,43 +16,48 @@ if TYPE_CHECKING:
 SUBJECT = "the labelled target cells"
 
 
+Labels = Annotated[
+    str,
+    typer.Option(
+        "--labels", help="obs column, or a .csv of cell and label (of cluster and label with --clusters)."
+    ),
+]
+Picture = Annotated[
+    Path | None, typer.Option("--picture", help="Also draw what changed (.svg, .png or .pdf).")
+]
+Clusters = Annotated[
+    str | None, typer.Option("--clusters", help="obs column with clusters: --labels names them.")
+]
+Target = Annotated[
+    Path | None,
+    typer.Option("--target", help="All cells of the target, if the labelled ones are a file of their own."),
+]
+NewClasses = Annotated[
+    list[str] | None,
+    typer.Option("--new-class", help="A label that is a new class although it looks like one. Repeatable."),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option("--strength", help="How strongly to hold to the source: alpha of the penalty."),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Decides the folds; by default that of the model.")
+]
+
+
 def adapt(
-    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    model: ModelFile,
     cells: CellsFile,
-    labels: Annotated[
-        str,
-        typer.Option(
-            "--labels", help="obs column, or a .csv of cell and label (of cluster and label with --clusters)."
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write (.safetensors).")],
-    picture: Annotated[
-        Path | None, typer.Option("--picture", help="Also draw what changed (.svg, .png or .pdf).")
-    ] = None,
-    clusters: Annotated[
-        str | None, typer.Option("--clusters", help="obs column with clusters: --labels names them.")
-    ] = None,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--target", help="All cells of the target, if the labelled ones are a file of their own."
-        ),
-    ] = None,
-    new_class: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--new-class", help="A label that is a new class although it looks like one. Repeatable."
-        ),
-    ] = None,
+    labels: Labels,
+    output: ModelOutput,
+    picture: Picture = None,
+    clusters: Clusters = None,
+    target: Target = None,
+    new_class: NewClasses = None,
     species: Species = None,
     layer: Layer = None,
-    strength: Annotated[
-        float | None,
-        typer.Option("--strength", help="How strongly to hold to the source: alpha of the penalty."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Decides the folds; by default that of the model.")
-    ] = None,
+    strength: Strength = None,
+    seed: Seed = None,
     max_memory: MaxMemory = None,
     json: Json = False,
     force: Force = False,

@@ -17,6 +17,7 @@ from orthotype.cli.options import (
     Key,
     Layer,
     MaxMemory,
+    ModelFile,
     Scheduler,
     Species,
     Unknown,
@@ -27,30 +28,34 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Annotated cells (.h5ad, .zarr) or their labels (.csv, .parquet)."),
+]
+AlignmentName = Annotated[
+    Alignment, typer.Option("--alignment", help="shift: take off the species shift, found unlabelled.")
+]
+UnknownName = Annotated[
+    Unknown, typer.Option("--unknown", help="similarity: call cells unknown that look like no class.")
+]
+Neighbors = Annotated[
+    int, typer.Option("--neighbors", min=0, help="Similar cells that a cell leans on; 0 for none.")
+]
+LabelTable = Annotated[Path | None, typer.Option("--table", help="Also write the labels as .csv.")]
+GeneTable = Annotated[Path | None, typer.Option("--genes", help="Also write which genes carry over as .csv.")]
+
+
 def annotate(
-    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    model: ModelFile,
     target: CellsFile,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", help="Annotated cells (.h5ad, .zarr) or their labels (.csv, .parquet)."
-        ),
-    ],
+    output: Output,
     species: Species = None,
     layer: Layer = None,
-    alignment: Annotated[
-        Alignment, typer.Option("--alignment", help="shift: take off the species shift, found unlabelled.")
-    ] = Alignment.SHIFT,
-    unknown: Annotated[
-        Unknown, typer.Option("--unknown", help="similarity: call cells unknown that look like no class.")
-    ] = Unknown.SIMILARITY,
-    neighbors: Annotated[
-        int, typer.Option("--neighbors", min=0, help="Similar cells that a cell leans on; 0 for none.")
-    ] = 15,
-    csv: Annotated[Path | None, typer.Option("--table", help="Also write the labels as .csv.")] = None,
-    genes: Annotated[
-        Path | None, typer.Option("--genes", help="Also write which genes carry over as .csv.")
-    ] = None,
+    alignment: AlignmentName = Alignment.SHIFT,
+    unknown: UnknownName = Unknown.SIMILARITY,
+    neighbors: Neighbors = 15,
+    csv: LabelTable = None,
+    genes: GeneTable = None,
     key: Key = KEY,
     max_memory: MaxMemory = None,
     scheduler: Scheduler = None,

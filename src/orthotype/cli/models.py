@@ -1,12 +1,11 @@
 """``orthotype models``: the models that come with orthotype, and what a model file is."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orthotype.cli.console import note, say, say_json, table
-from orthotype.cli.options import Json
+from orthotype.cli.options import Json, ModelFile
 
 app = typer.Typer(
     help="List bundled models, look into model files.", no_args_is_help=True, rich_markup_mode=None
@@ -42,7 +41,7 @@ def path(name: Annotated[str, typer.Argument(help="Name, as in: orthotype models
 
 @app.command("show")
 def show(
-    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    model: ModelFile,
     json: Json = False,
 ) -> None:
     """Show the card of a model: classes, genes, scores, origin."""

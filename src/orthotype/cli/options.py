@@ -23,6 +23,11 @@ Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", help="Address of a dask scheduler whose workers read the cells."),
 ]
+ModelFile = Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")]
+ModelOutput = Annotated[Path, typer.Option("--output", "-o", help="Model file to write (.safetensors).")]
+Orthologs = Annotated[
+    Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
+]
 Groups = Annotated[
     str | None, typer.Option("--groups", help="obs column with donors or batches; intervals resample them.")
 ]

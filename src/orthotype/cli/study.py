@@ -13,7 +13,7 @@ import typer
 
 from orthotype.cli.console import naming, note, progress, say, say_json
 from orthotype.cli.inputs import opened
-from orthotype.cli.options import Encoder, Force, Json, Policy
+from orthotype.cli.options import Encoder, Force, Json, Orthologs, Policy
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -79,9 +79,6 @@ EncoderName = Annotated[
 ]
 PolicyName = Annotated[Policy | None, typer.Option("--policy", help="Which orthologs, if not as the preset.")]
 TopGenes = Annotated[int | None, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")]
-Orthologs = Annotated[
-    Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
-]
 MinCells = Annotated[
     int | None, typer.Option("--min-cells", min=1, help="Smallest source class that is accepted.")
 ]

@@ -8,28 +8,35 @@ import typer
 from orthotype.cli import outputs
 from orthotype.cli.console import naming, note, progress, say, say_json, table
 from orthotype.cli.inputs import handed_over
-from orthotype.cli.options import CellsFile, Force, Json, Layer, Species
+from orthotype.cli.options import CellsFile, Force, Json, Layer, ModelFile, Species
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+Output = Annotated[Path, typer.Option("--output", "-o", help="Table to fill in and write (.csv).")]
+Number = Annotated[int, typer.Option("-n", help="How many cells or clusters to suggest.")]
+Clusters = Annotated[
+    str | None,
+    typer.Option("--clusters", help="obs column with clusters: suggest clusters instead of cells."),
+]
+Labelled = Annotated[
+    Path | None,
+    typer.Option("--labelled", help="Labels given so far (.csv of cell and label): not asked for again."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Same seed, same cells.")]
+
+
 def suggest(
-    model: Annotated[Path, typer.Argument(help="Model file, or the name of a bundled model.")],
+    model: ModelFile,
     target: CellsFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Table to fill in and write (.csv).")],
-    n: Annotated[int, typer.Option("-n", help="How many cells or clusters to suggest.")] = 20,
-    clusters: Annotated[
-        str | None,
-        typer.Option("--clusters", help="obs column with clusters: suggest clusters instead of cells."),
-    ] = None,
-    labelled: Annotated[
-        Path | None,
-        typer.Option("--labelled", help="Labels given so far (.csv of cell and label): not asked for again."),
-    ] = None,
+    output: Output,
+    n: Number = 20,
+    clusters: Clusters = None,
+    labelled: Labelled = None,
     species: Species = None,
     layer: Layer = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same cells.")] = 0,
+    seed: Seed = 0,
     json: Json = False,
     force: Force = False,
 ) -> None:

@@ -15,45 +15,49 @@ from orthotype.cli.options import (
     Json,
     Layer,
     MaxMemory,
+    ModelOutput,
+    Orthologs,
     Policy,
     Scheduler,
     Species,
 )
 
+Labels = Annotated[str, typer.Option("--labels", help="obs column with the cell types.")]
+Batch = Annotated[
+    str | None, typer.Option("--batch", help="obs column with donors or batches: folds keep them whole.")
+]
+Target = Annotated[
+    Path | None,
+    typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both."),
+]
+TargetSpecies = Annotated[
+    str | None,
+    typer.Option("--target-species", help="Species of the target, or the one the model is for."),
+]
+PolicyName = Annotated[
+    Policy, typer.Option("--policy", help="Which orthologs become features: see docs/orthologs.md.")
+]
+EncoderName = Annotated[Encoder, typer.Option("--encoder", help="How counts become model input.")]
+TopGenes = Annotated[int, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")]
+MinCells = Annotated[int, typer.Option("--min-cells", min=1, help="Smallest class that is accepted.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides which cells go to which fold.")]
+
 
 def train(
     source: CellsFile,
-    labels: Annotated[str, typer.Option("--labels", help="obs column with the cell types.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write (.safetensors).")],
+    labels: Labels,
+    output: ModelOutput,
     species: Species = None,
-    batch: Annotated[
-        str | None, typer.Option("--batch", help="obs column with donors or batches: folds keep them whole.")
-    ] = None,
+    batch: Batch = None,
     layer: Layer = None,
-    target: Annotated[
-        Path | None,
-        typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both."),
-    ] = None,
-    target_species: Annotated[
-        str | None,
-        typer.Option("--target-species", help="Species of the target, or the one the model is for."),
-    ] = None,
-    policy: Annotated[
-        Policy, typer.Option("--policy", help="Which orthologs become features: see docs/orthologs.md.")
-    ] = Policy.ONE2ONE,
-    orthologs: Annotated[
-        Path | None, typer.Option("--orthologs", help="Your own ortholog table (two columns suffice).")
-    ] = None,
-    encoder: Annotated[
-        Encoder, typer.Option("--encoder", help="How counts become model input.")
-    ] = Encoder.LOG_NORMALIZE,
-    n_top_genes: Annotated[
-        int, typer.Option("--n-top-genes", min=1, help="Variable genes per species.")
-    ] = 2000,
-    min_cells: Annotated[
-        int, typer.Option("--min-cells", min=1, help="Smallest class that is accepted.")
-    ] = 2,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides which cells go to which fold.")] = 0,
+    target: Target = None,
+    target_species: TargetSpecies = None,
+    policy: PolicyName = Policy.ONE2ONE,
+    orthologs: Orthologs = None,
+    encoder: EncoderName = Encoder.LOG_NORMALIZE,
+    n_top_genes: TopGenes = 2000,
+    min_cells: MinCells = 2,
+    seed: Seed = 0,
     max_memory: MaxMemory = None,
     scheduler: Scheduler = None,
     json: Json = False,

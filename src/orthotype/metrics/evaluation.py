@@ -17,7 +17,7 @@ from orthotype.metrics.bootstrap import (
     percentile_interval,
 )
 from orthotype.metrics.calibration import bin_of, reliability_table, softmax_entropy
-from orthotype.metrics.inputs import check_groups, check_labels, check_scores, notes_on, sides
+from orthotype.metrics.inputs import check_draws, check_groups, check_labels, check_scores, notes_on, sides
 from orthotype.metrics.labels import Labels, Texts, codes, named, paired
 from orthotype.metrics.result import Evaluation
 from orthotype.metrics.tables import RESERVED_COLUMNS, count_table, score_table
@@ -83,8 +83,7 @@ def evaluate(
     truth, calls = paired(true, predicted)
     names = [str(name) for name in (source_classes if classes is None else classes)]
     problems = check_labels(truth, calls, source_classes)
-    if n_boot < 0 or not 0 < level < 1:
-        problems.add(f"n_boot={n_boot}, level={level}", expected="n_boot >= 0 and a level between 0 and 1")
+    check_draws(problems, n_boot=n_boot, level=level)
     probabilities, sure = check_scores(
         problems, n_cells=len(truth), n_classes=len(names), proba=proba, confidence=confidence
     )
@@ -99,11 +98,11 @@ def evaluate(
     inside = np.isin(truth, shared)
     top = None if probabilities is None else np.asarray(names, dtype=object)[probabilities.argmax(axis=1)]
     cells = _cells(truth, calls, top, sure, shared, inside)
-    observed = Sums(
-        cells.sums(np.zeros_like(cells.true), 1)[0], len(shared), N_BINS, top is not None, sure is not None
-    )
     draws, method = _draws(cells, None if donors is None else donors[inside], n_boot, random_state)
-    drawn = Sums(draws, len(shared), N_BINS, top is not None, sure is not None)
+    observed, drawn = (
+        Sums(sums, len(shared), N_BINS, top is not None, sure is not None)
+        for sums in (cells.sums(np.zeros_like(cells.true), 1)[0], draws)
+    )
     table = count_table(
         truth, calls, rows=[*shared, *target_only], columns=[*shared, *source_only, *RESERVED_COLUMNS]
     )

@@ -30,6 +30,12 @@ def check_labels(truth: Texts, calls: Texts, source_classes: Sequence[str]) -> P
     return problems
 
 
+def check_draws(problems: Problems, *, n_boot: int, level: float) -> None:
+    """Note a number of draws or a level that there cannot be."""
+    if n_boot < 0 or not 0 < level < 1:
+        problems.add(f"n_boot={n_boot}, level={level}", expected="n_boot >= 0 and a level between 0 and 1")
+
+
 def check_scores(
     problems: Problems,
     *,

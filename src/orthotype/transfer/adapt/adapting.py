@@ -1,8 +1,8 @@
 """Adapting: the source model as a prior, a few labelled target cells as the evidence (MAP transfer).
 
 The mean model, moved by the species shift (:mod:`orthotype.transfer.adapt.starts`), is refitted around itself
-on the few cells (:mod:`orthotype.transfer.adapt.refit`), and every fold model takes on the same change, so that
-they differ as they did. The source cells are not needed.
+on the few cells (:mod:`orthotype.transfer.adapt.refit`), and every fold model takes on the same change, so
+that they differ as they did. The source cells are not needed.
 """
 
 import warnings
