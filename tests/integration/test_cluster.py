@@ -186,6 +186,30 @@ def test_a_cluster_that_goes_away_is_one_error_and_the_work_goes_on_without_it(
     assert [each.name for each in tmp_path.iterdir()] == ["labels.csv"]
 
 
+def test_training_goes_on_without_a_cluster_that_went_away(
+    here: ot.LabelTransfer, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handout, "work_on", slowly())
+    monkeypatch.setattr("orthotype.cells.cache.Journal.EVERY", 0.0)
+    output = tmp_path / "model.safetensors"
+    asked = {"labels": LABELS, "species": "mouse", "output": output}
+    with (
+        cluster_of(1) as cluster,
+        distributed.Client(cluster) as client,
+        pytest.raises(ClusterError, match=r"the cluster has gone away .*give the same command again"),
+    ):
+        ot.LabelTransfer().fit(
+            kept / "mouse.h5ad", **asked, client=client, progress=closing(cluster, 2 * PIECE)
+        )
+    assert [each.name for each in tmp_path.iterdir()] == [".model.safetensors.orthotype-parts"]
+    seen: list[tuple[str, int]] = []
+    found = ot.LabelTransfer().fit(
+        kept / "mouse.h5ad", **asked, progress=lambda what, done, whole: seen.append((what, done))
+    )
+    assert min(done for what, done in seen if what == "choosing genes") > 2 * PIECE
+    same_model(found, here)
+
+
 def test_a_cluster_without_workers(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "PATIENCE", 0.1)
     monkeypatch.setattr(workers, "LOOK_EVERY", 0.1)

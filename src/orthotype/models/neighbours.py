@@ -73,14 +73,21 @@ class Neighbours:
 
     def leaned(self, proba: NDArray[np.floating]) -> Floats:
         """Return class probabilities, shape (n, n_classes), that lean on those of the cells alike."""
-        wide = np.asarray(proba, dtype=np.float64)
-        degree = np.asarray(self.affinity.sum(axis=1), dtype=np.float64).reshape(-1, 1)
-        common = (wide.mean(axis=0) + 1.0 / max(len(wide), 1)) ** BALANCE
-        said = np.asarray(self.affinity @ wide[self.landmarks]) / common
-        total = said.sum(axis=1, keepdims=True)
-        said *= np.divide(degree, total, out=np.zeros_like(total), where=total > 0)
-        mixed = (wide + said) ** np.where(degree > 0, SHARPEN, 1.0)
-        return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
+        mean = proba.mean(axis=0, dtype=np.float64)
+        common = (mean + 1.0 / max(len(proba), 1)) ** BALANCE
+        of_landmarks = np.asarray(proba[self.landmarks], dtype=np.float64)
+        leaned = np.empty(proba.shape)
+        for first in range(0, len(proba), AT_ONCE):
+            part = slice(first, min(first + AT_ONCE, len(proba)))
+            near, wide = self.affinity[part], np.asarray(proba[part], dtype=np.float64)
+            degree = np.asarray(near.sum(axis=1), dtype=np.float64).reshape(-1, 1)
+            said = np.asarray(near @ of_landmarks) / common
+            total = said.sum(axis=1, keepdims=True)
+            said *= np.divide(degree, total, out=np.zeros_like(total), where=total > 0)
+            mixed = wide + said
+            np.power(mixed, SHARPEN, out=mixed, where=degree > 0)
+            leaned[part] = mixed / mixed.sum(axis=1, keepdims=True)
+        return leaned
 
 
 def leading_directions(

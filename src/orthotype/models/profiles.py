@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.cells.native import ROWS, native
+
 
 @dataclass(frozen=True)
 class ClassProfiles:
@@ -48,10 +50,8 @@ def class_profiles(
     """
     mass: NDArray[np.float64] | None = None
     for rows, memberships in blocks:
-        squared = rows.copy()
-        squared.data = squared.data**2
         weight = np.asarray(memberships.sum(axis=0), dtype=np.float64).ravel()
-        first, second = _weighted(memberships, rows), _weighted(memberships, squared)
+        first, second = _sums(memberships, rows)
         if mass is None:
             mass, sums, squares = weight, first, second
         else:
@@ -68,11 +68,28 @@ def class_profiles(
     )
 
 
-def _weighted(memberships: NDArray[np.floating] | sp.csr_array, rows: sp.csr_array) -> NDArray[np.float64]:
-    """Return sums of rows by class, shape (n_classes, n_features)."""
-    if isinstance(memberships, sp.csr_array):
-        return np.asarray((sp.csr_array(memberships.T) @ rows.astype(np.float64)).toarray())
-    return np.asarray(np.asarray(memberships, dtype=np.float64).T @ rows)
+def _sums(
+    memberships: NDArray[np.floating] | sp.csr_array, rows: sp.csr_array
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return sums of values and of their squares by class, each of shape (n_classes, n_features)."""
+    squared = rows.copy()
+    squared.data = squared.data**2
+    if not isinstance(memberships, sp.csr_array):
+        weights = np.asarray(memberships, dtype=np.float64)
+        return np.asarray(weights.T @ rows), np.asarray(weights.T @ squared)
+    kernel = native(ROWS) if rows.dtype == np.float32 else None
+    if kernel is None:
+        turned = sp.csr_array(memberships.T)
+        first, second = ((turned @ values.astype(np.float64)).toarray() for values in (rows, squared))
+        return first, second
+    n_classes, width = memberships.shape[1], rows.shape[1]
+    code = np.full(rows.shape[0], n_classes)
+    code[np.diff(memberships.indptr) > 0] = memberships.indices
+    places = np.repeat(code * width, np.diff(rows.indptr)) + rows.indices
+    sums, ends = np.zeros((2, n_classes + 1, width)), np.array([0, len(places)])
+    for values, into in zip((rows, squared), sums, strict=True):
+        kernel.add(ends, places, values.data, into)
+    return sums[0, :-1], sums[1, :-1]
 
 
 def one_hot(codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
@@ -81,7 +98,7 @@ def one_hot(codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
 
 
 def members(codes: NDArray[np.intp], n_classes: int) -> sp.csr_array:
-    """Return :func:`one_hot` for many cells, sparse, and those of code -1 in no class."""
+    """Return :func:`one_hot` for many cells, sparse, each in one class, and those of code -1 in none."""
     inside = np.flatnonzero(codes >= 0)
     ones = np.ones(len(inside))
     return sp.csr_array((ones, (inside, codes[inside])), shape=(len(codes), n_classes))
