@@ -20,7 +20,7 @@ from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.linear.softmax import softmax
-from orthotype.models.margins import MarginScale
+from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import neighbours_of
 from orthotype.models.profiles import class_profiles, one_hot
 from orthotype.models.shift import called_means
@@ -185,9 +185,10 @@ def fit_state(
         (rows, one_hot(codes[where], len(classes))) for where, rows in cells.blocks(AT_ONCE)
     )
     held_out = np.nan_to_num(classifier.held_out_scores_.astype(np.float64))
+    ahead = margins(held_out)
     views = Views.joined(
         [
-            view_cells(rows, codes[where], profiles=profiles, own=codes[where])
+            view_cells(rows, codes[where], profiles=profiles, own=codes[where], ahead=ahead[where])
             for where, rows in cells.blocks(AT_ONCE)
         ]
     )
