@@ -23,6 +23,7 @@ from orthotype.errors import InputError, listed
 
 MomentScale = Literal["linear", "log", "encoded"]
 SCALES: Final[tuple[MomentScale, ...]] = get_args(MomentScale)
+MIN_MEAN: Final = 0.0125
 
 
 class GeneMoments:
@@ -153,7 +154,7 @@ METHODS: Final[Mapping[str, Callable[[GeneMoments], NDArray[np.float64]]]] = {
 
 
 def select_genes(
-    moments: GeneMoments, *, n_top: int = 2000, method: str = "dispersion", min_mean: float = 0.0125
+    moments: GeneMoments, *, n_top: int = 2000, method: str = "dispersion", min_mean: float = MIN_MEAN
 ) -> NDArray[np.bool_]:
     """Return which genes vary most, as a mask of (F,).
 

@@ -23,14 +23,18 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.markers import ClassMoments, select_markers
 from orthotype.cells.rows import Rows
-from orthotype.cells.select import GeneMoments, select_genes
+from orthotype.cells.select import MIN_MEAN, GeneMoments, select_genes
 from orthotype.cells.sparse import csr_of
 from orthotype.cells.survey import SurveyedRows, Surveyor
 from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.errors import GeneError
 from orthotype.genes.identify import GeneIdentity
 from orthotype.genes.orthologs import OrthologMap
+
+# Markers of each class, as a share of the variable features of a species.
+MARKERS = 0.03
 
 
 @dataclass(frozen=True)
@@ -225,12 +229,14 @@ def build_space(
     target: CellTable | None = None,
     n_top_genes: int = 2000,
     selection: str = "dispersion",
+    labels: NDArray[np.object_] | None = None,
     block_size: int = BLOCK_SIZE,
 ) -> FeatureSpace:
     """Choose the features of a model from the source and, where given, from the unlabelled target.
 
     Features that the source (or the given target) lacks are left out of the space, so that library sizes are
-    sums over the same features in both. Variable features are chosen in each species and united.
+    sums over the same features in both. Variable features are chosen in each species and united, with the
+    markers of the source's classes.
 
     Parameters
     ----------
@@ -244,6 +250,9 @@ def build_space(
         Variable features per species.
     selection
         ``"dispersion"`` or ``"variance"``.
+    labels
+        Class of each source cell: then markers of every class are taken too, 3 for every hundred variable
+        features (:mod:`orthotype.cells.markers`). None for none.
     block_size
         Rows per block; the result does not depend on it.
 
@@ -262,14 +271,19 @@ def build_space(
         )
     orthologs = keep_features(orthologs, shared)
     n_features = int(shared.sum())
-    moments = [
-        measure(table.rows, sp.csr_array(p[:, shared]), encoder=encoder, block_size=block_size)
-        for table, p in zip(tables, projections, strict=True)
+    codes = (None if labels is None else np.unique(labels.astype(str), return_inverse=True)[1], None)
+    found = [
+        measure(table.rows, sp.csr_array(p[:, shared]), encoder=encoder, codes=code, block_size=block_size)
+        for table, p, code in zip(tables, projections, codes, strict=False)
     ]
     chosen = np.zeros(n_features, dtype=bool)
-    for measured in moments:
-        chosen |= select_genes(measured, n_top=n_top_genes, method=selection)
-    share = moments[0].mean("linear")
+    for moments, _ in found:
+        chosen |= select_genes(moments, n_top=n_top_genes, method=selection)
+    source_moments, classes = found[0]
+    if classes is not None:
+        seen = source_moments.mean("log") > MIN_MEAN
+        chosen |= select_markers(classes, n_top=round(MARKERS * n_top_genes), eligible=seen)
+    share = source_moments.mean("linear")
     return FeatureSpace(
         orthologs=orthologs,
         share=(share / share.sum()).astype(np.float32),
@@ -292,32 +306,55 @@ def keep_features(orthologs: OrthologMap, kept: NDArray[np.bool_]) -> OrthologMa
     )
 
 
-def measure(rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int) -> GeneMoments:
-    """Return the moments of every feature over all cells, in one pass over the blocks."""
-    measuring = Measuring(projection, encoder)
+Measured = tuple[GeneMoments, ClassMoments | None]
+
+
+def measure(
+    rows: Rows,
+    projection: sp.csr_array,
+    *,
+    encoder: Encoder,
+    codes: NDArray[np.intp] | None = None,
+    block_size: int,
+) -> Measured:
+    """Return the moments of every feature over all cells and in every class, in one pass over the blocks."""
+    n_classes = 0 if codes is None else int(codes.max()) + 1
+    measuring = Measuring(projection, encoder, codes, n_classes)
     if not isinstance(rows, SurveyedRows) or rows.memory.workers is None:
         return measuring(block for _, block in rows.blocks(block_size))
-    moments = GeneMoments(projection.shape[1])
-    for _, part in hand_out(rows, measuring, size=block_size):
+    moments, classes = measuring(iter(()))
+    for _, (part, of_classes) in hand_out(rows, measuring, size=block_size):
         moments = moments.merge(part)
-    return moments
+        classes = None if classes is None or of_classes is None else classes.merge(of_classes)
+    return moments, classes
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """The moments of the features of some cells."""
+    """The moments of the features of some cells, and in each of their classes where these are known."""
 
     projection: sp.csr_array
     encoder: Encoder
+    codes: NDArray[np.intp] | None = None
+    n_classes: int = 0
 
-    def __call__(self, blocks: Iterator[sp.csr_array]) -> GeneMoments:
+    def part(self, cells: slice) -> "Measuring":
+        """Return the same for consecutive cells among those of the codes."""
+        return self if self.codes is None else replace(self, codes=self.codes[cells])
+
+    def __call__(self, blocks: Iterator[sp.csr_array]) -> Measured:
         """Return the moments over blocks of linear values."""
-        moments = GeneMoments(self.projection.shape[1])
+        n_features = self.projection.shape[1]
+        moments = GeneMoments(n_features)
+        classes = None if self.codes is None else ClassMoments(self.n_classes, n_features)
         for block in blocks:
             aligned = sp.csr_array(block @ self.projection)
             totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
+            first = moments.n_cells
             moments.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
-        return moments
+            if classes is not None and self.codes is not None:
+                classes.update(aligned, totals, self.codes[first : first + len(totals)])
+        return moments, classes
 
 
 @dataclass(frozen=True)
@@ -325,6 +362,10 @@ class Encoding:
     """Some cells encoded for a model."""
 
     alignment: Alignment
+
+    def part(self, cells: slice) -> "Encoding":
+        """Return the same for consecutive cells: every row is encoded alike."""
+        return self
 
     def __call__(self, blocks: Iterator[sp.csr_array]) -> sp.csr_array:
         """Return the encoded rows of blocks of linear values."""

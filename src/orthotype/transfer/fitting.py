@@ -173,6 +173,7 @@ def fit_state(
         target=target,
         n_top_genes=n_top_genes,
         selection=selection,
+        labels=source.labels,
         block_size=block_size,
     )
     aligned = space.align(source.table.genes, species=source.table.species)
