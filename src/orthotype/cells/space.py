@@ -34,7 +34,7 @@ from orthotype.genes.identify import GeneIdentity
 from orthotype.genes.orthologs import OrthologMap
 
 # Markers of each class, as a share of the variable features of a species.
-MARKERS = 0.03
+MARKERS = 0.015
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def build_space(
     selection
         ``"dispersion"`` or ``"variance"``.
     labels
-        Class of each source cell: then markers of every class are taken too, 3 for every hundred variable
+        Class of each source cell: then markers of every class are taken too, 3 for every 200 variable
         features (:mod:`orthotype.cells.markers`). None for none.
     block_size
         Rows per block; the result does not depend on it.

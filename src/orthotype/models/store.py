@@ -6,7 +6,7 @@ card, names and shapes of the arrays; only then are the numbers read.
 Format
 ------
 version 2
-    the card's entry ``unknown`` holds what is usual for cells alone and among their like, in four views
+    the card's entry ``unknown`` holds what is usual for cells alone and among their like
 version 1
     the first; read by :mod:`orthotype.models.unknown_first`
 

@@ -1,27 +1,27 @@
-"""Cells that fit no class: those that look too unlike their class in four views taken together.
+"""Cells that fit no class: those that look too unlike their class in any of three views.
 
-On the source, every view (:mod:`orthotype.models.views`) has a distribution over the cells that truly belong,
-each taken out of the mean of its class and scored by the model that did not see it. Where a cell stands in it
-is its tail probability, continued below the lowest twentieth by an exponential::
+On the source, likeness, extent and margin (:mod:`orthotype.models.views`) have distributions over the cells
+that truly belong, each taken out of the mean of its class and scored by the model that did not see it. Where
+a cell stands in one is its tail probability, continued below the lowest twentieth by an exponential::
 
     t_v(x) = log P_source(v <= x)                   for x above the 5 % quantile v_5
            = log 0.05 - (v_5 - x) / s_v             below,  s_v = mean of v_5 - v over the source cells below
 
-The fit of a cell is the mean of the four. Types lie together: every view is first averaged over the cells
-that are alike (:mod:`orthotype.models.neighbours`), four steps far, in source and target. What is left is
-the view of a neighbourhood, of which the single odd cell is no part.
+A cell must look right in every view, so its fit is the worst of the three. Types lie together: every view is
+first averaged over the cells that are alike (:mod:`orthotype.models.neighbours`), three steps far, in source
+and target, so that what is judged is a neighbourhood and not the noise of a cell.
 
 The threshold is the fit that a stated share of the cells (5 %) falls short of, as the mean over the classes,
-so that a class of five cells counts like one of five hundred: no target label and no unknown cell set it. It
-is taken at 0.7 of that share of the source's own cells, because on cells of other donors, with counts changed
-as species change them, so many more fell short.
+so that no class decides for being large: no target label and no unknown cell set it. A class of n cells has
+the weight n / (n + 10), because the few cells of a rare one, without each of them in turn, show less than it
+will be known by. It is taken at 0.7 of that share of the source's own cells, because on cells of other
+donors, with counts changed as species change them, so many more fell short.
 
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
-view, the median over the classes that enough cells were called of target median over source median;
-likeness, extent and margin are divided by it, and lead by that of likeness, being a difference of two. The
-median over classes keeps it where it is when a few classes are full of cells that do not belong there. Below
-0.45 of likeness or 0.35 of extent it is no matter of species any more (another tissue, a source that is no
-reference): nothing is divided, and most cells come back unknown.
+view, the median over the classes that enough cells were called of target median over source median; the
+views are divided by it. The median over classes keeps it where it is when a few classes are full of cells
+that do not belong there. Below 0.45 of likeness or 0.35 of extent it is no matter of species any more
+(another tissue, a source that is no reference): nothing is divided, and most cells come back unknown.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
@@ -40,13 +40,14 @@ Floats = NDArray[np.float64]
 
 FALSE_REJECTION = 0.05
 SOURCE_SHARE = 0.7
-STEPS = 4
+FEW_CELLS = 10.0
+STEPS = 3
 LEAST_FIT = -12.0
 FEWEST_CELLS = 10
 TAIL = 0.05
 N_QUANTILES = 201
-# Views that are divided by how much less of them the target has, and the most that they are multiplied by.
-SCALED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
+# The views that are judged, and the most that a target may have of them against the source.
+JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
 FOREIGN = {"likeness": 0.45, "extent": 0.35}
 
 
@@ -72,7 +73,8 @@ class Standard:
     def learn(cls, table: Floats, codes: NDArray[np.intp], *, share: float) -> Self:
         """Learn from the views (n, 4) of source cells and their classes (n,)."""
         quantiles, decay = {}, {}
-        for name, values in zip(VIEWS, table.T, strict=True):
+        for name in JUDGED:
+            values = table[:, VIEWS.index(name)]
             low = float(np.quantile(values, TAIL))
             below = values[values < low]
             quantiles[name] = tuple(map(float, np.quantile(values, np.linspace(0, 1, N_QUANTILES))))
@@ -81,22 +83,20 @@ class Standard:
         return cls(quantiles, decay, _balanced_quantile(unset.fit(table), codes, share))
 
     def fit(self, table: Floats) -> Floats:
-        """Return the mean log tail probability of cells by their views (n, 4), shape (n,)."""
-        return np.asarray(np.mean([*self.tails(table).values()], axis=0))
+        """Return the worst log tail probability of cells by their views (n, 4), shape (n,)."""
+        return np.asarray(np.min(self.tails(table), axis=0))
 
-    def tails(self, table: Floats) -> dict[str, Floats]:
-        """Return the log tail probability of cells in each view that the source is known for."""
-        found = {}
-        for name, values in zip(VIEWS, table.T, strict=True):
-            if name not in self.quantiles:
-                continue
-            grid = np.asarray(self.quantiles[name])
+    def tails(self, table: Floats) -> Floats:
+        """Return the log tail probabilities of cells in each view of the quantiles, shape (n_views, n)."""
+        found = []
+        for name in self.quantiles:
+            values, grid = table[:, VIEWS.index(name)], np.asarray(self.quantiles[name])
             levels = np.linspace(0, 1, len(grid))
             low = float(np.interp(TAIL, levels, grid))
             inside = np.log(np.maximum(np.interp(values, grid, levels), TAIL))
             tail = np.where(values < low, np.log(TAIL) - (low - values) / self.decay[name], inside)
-            found[name] = np.maximum(tail, LEAST_FIT)
-        return found
+            found.append(np.maximum(tail, LEAST_FIT))
+        return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class UnknownRule:
         among = alone
         if neighbours is not None:
             among = Standard.learn(_walked(table, neighbours), codes, share=share)
-        medians = {name: _medians(getattr(views, name), codes, n_classes) for name in SCALED}
+        medians = {name: _medians(getattr(views, name), codes, n_classes) for name in JUDGED}
         return cls(among, alone, medians, false_rejection)
 
     def ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
@@ -188,7 +188,7 @@ class UnknownRule:
 
     def _scaled(self, views: Views, codes: NDArray[np.intp]) -> Floats:
         ratios = self.ratios(views, codes)
-        ratios = {**ratios, "lead": ratios["likeness"]}
+        ratios = {**ratios, "lead": ratios["likeness"]}  # a difference of two likenesses
         return np.asarray(views.table() / [ratios.get(name, 1.0) for name in VIEWS])
 
     def _ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
@@ -200,7 +200,7 @@ class UnknownRule:
                 for k, median in enumerate(medians)
                 if median > 0 and np.count_nonzero(codes == k) >= FEWEST_CELLS
             ]
-            ratios[name] = float(np.clip(np.median(found), 1e-3, SCALED[name])) if found else 1.0
+            ratios[name] = float(np.clip(np.median(found), 1e-3, JUDGED[name])) if found else 1.0
         return ratios
 
 
@@ -218,7 +218,7 @@ def _too_low(ratios: dict[str, float]) -> bool:
 def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:
     """Return the value that a share of the cells falls short of, as the mean over the classes."""
     order = np.argsort(values, kind="stable")
-    weights = 1.0 / np.bincount(codes)[codes[order]]
+    weights = 1.0 / (np.bincount(codes)[codes[order]] + FEW_CELLS)
     below = np.cumsum(weights) - weights / 2
     return float(np.interp(share * weights.sum(), below, values[order]))
 

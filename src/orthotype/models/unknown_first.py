@@ -1,7 +1,7 @@
 """The rule for unknown cells in model files of format 1, kept so that they label cells as they always did.
 
-Three views, each cell by itself; its fit is the worst of them and is then averaged once with that of the
-cells alike. The threshold lets the largest classes decide. :mod:`orthotype.models.unknown` is better.
+The lead in place of the margin, and each cell judged by itself: its fit is then averaged once with that of
+the cells alike. The threshold lets the largest classes decide. :mod:`orthotype.models.unknown` is better.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from orthotype.models.views import Views
 
 
 class FirstUnknownRule(UnknownRule):
-    """The rule of format 1: the worst of three views."""
+    """The rule of format 1."""
 
     def fit(self, views: Views, codes: NDArray[np.intp], *, neighbours: Neighbours | None = None) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly."""
-        worst = np.min([*self.alone.tails(self._scaled(views, codes)).values()], axis=0)
-        return np.asarray(worst) if neighbours is None else neighbours.smoothed(worst)
+        worst = self.alone.fit(self._scaled(views, codes))
+        return worst if neighbours is None else neighbours.smoothed(worst)
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Self:

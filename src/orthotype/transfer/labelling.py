@@ -44,7 +44,7 @@ class Options:
         ``"shift"`` to take off the species shift estimated on these cells, and to fit the temperature to
         their margins (:mod:`orthotype.models.shift`, :mod:`orthotype.models.margins`), or ``"none"``.
     unknown
-        ``"similarity"`` to call cells unknown that are too unlike their class in four views taken together
+        ``"similarity"`` to call cells unknown that are too unlike their class in any of three views
         (:mod:`orthotype.models.unknown`), or ``"none"``.
     n_neighbors
         Cells most like a cell that it leans on (:mod:`orthotype.models.neighbours`); 0 for none: every cell
