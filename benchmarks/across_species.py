@@ -3,12 +3,13 @@
 Usage::
 
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/across_species.py
-        [--pairs TEXT ...] [--tools NAME ...] [--seeds 3] [--removed] [--workers 2] [--threads 1]
+        [--pairs TEXT ...] [--tools NAME ...] [--seeds 3] [--removed] [--resume] [--workers 2] [--threads 1]
 
-``--pairs`` keeps the pairs whose name holds one of the texts. ``--removed`` runs the quick tools again with
-each class taken out of the source in turn. Tools that need other versions of libraries get an environment of
-their own with pip, on the first run. Results: ``benchmarks/results/across_species.json``, renewed for the
-pairs and tools of this run and kept for all others, and the tables of ``docs/comparison.md``.
+``--pairs`` keeps the pairs whose name holds one of the texts. ``--removed`` runs the tools again with each
+class taken out of the source in turn, one seed. ``--resume`` runs only what has no row yet. Tools that need
+other versions of libraries get an environment of their own with pip, on the first run. Results:
+``benchmarks/results/across_species.json``, written after every tool of every pair, renewed for the pairs and
+tools of this run and kept for all others, and the tables of ``docs/comparison.md``.
 """
 
 import argparse
@@ -18,7 +19,9 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -76,6 +79,7 @@ class Task:
             "target": self.files[1],
             "species": [pair.source.species, pair.target.species],
             "seed": seed,
+            "without": self.without,
         }
 
     def rows(self, tool: str, outcome: Outcome) -> Iterator[Row]:
@@ -97,57 +101,15 @@ class Task:
             yield about | {"row": name, "seconds": answer.seconds} | facts | scores
 
 
-def whole(pairs: list[Pair], seeds: int) -> Iterator[tuple[list[Task], range]]:
-    """Yield the pairs, group by group, with their seeds; where a group has several pairs, one seed."""
-    for group in dict.fromkeys(pair.group for pair in pairs):
-        here = [pair for pair in pairs if pair.group == group]
-        with tempfile.TemporaryDirectory() as folder:
-            tasks = [Task(pair, None, Path(folder)) for pair in here]
-            yield tasks, range(seeds if len(here) == 1 else 1)
+def joined(old: Row, rows: list[Row], about: Row, *, resumed: bool = False) -> Row:
+    """Return the new rows after those of earlier runs that they do not replace, versions apart.
 
-
-def removed(pairs: list[Pair]) -> Iterator[tuple[list[Task], range]]:
-    """Yield the pairs with each class out of the source in turn, where the target has enough cells of it."""
-    for pair in pairs:
-        with tempfile.TemporaryDirectory() as folder:
-            tasks = [Task(pair, name, Path(folder)) for name in pair.removable()]
-            yield [t for t in tasks if t.strange is not None and t.strange.sum() >= FEWEST], range(1)
-
-
-def run(tasks: list[Task], tools: list[str], seeds: range, *, workers: int, threads: int) -> list[Row]:
-    """Run tools on tasks, some of them at the same time; each is one process for all its tasks."""
-
-    def one(tool: str) -> list[Row]:
-        folder = tasks[0].folder / tool
-        folder.mkdir()
-        used = seeds if TOOLS[tool].random else seeds[:1]
-        jobs = [(task, task.job(seed, folder)) for task in tasks for seed in used]
-        outcomes = run_jobs(TOOLS[tool], [job for _, job in jobs], folder, threads=threads)
-        rows = [
-            row for (task, _), found in zip(jobs, outcomes, strict=True) for row in task.rows(tool, found)
-        ]
-        print("\n".join(told(row) for row in rows), flush=True)
-        return rows
-
-    with ThreadPoolExecutor(workers) as pool:
-        return [row for rows in pool.map(one, tools) for row in rows]
-
-
-def told(row: Row) -> str:
-    words = [row["pair"], row["without"] or "-", row["row"], f"seed {row['seed']}"]
-    if "error" in row:
-        return " | ".join([*words, f"FAILED: {row['error']}"])
-    call, unknown = row["call"], row["auroc"] or [np.nan]
-    words += [f"{name} {value[0]:.3f}" for name, value in call.items()]
-    words += [f"auroc {unknown[0]:.3f}", f"rejected {row['unknown']:.3f}", f"{row['seconds']:.1f} s"]
-    return " | ".join([*words, f"{row['peak_mb']:.0f} MB"])
-
-
-def joined(old: Row, rows: list[Row], about: Row) -> Row:
-    """Return the new rows after those of earlier runs that they do not replace, versions apart."""
+    A run replaces all rows of its pairs and tools; one that was resumed, those of the same class and seed.
+    """
 
     def name(row: Row) -> tuple[Any, ...]:
-        return row["pair"], row["tool"], row["without"] is None
+        each = (row["without"], row["seed"]) if resumed else (row["without"] is None,)
+        return row["pair"], row["tool"], *each
 
     renewed = {name(row) for row in rows}
     versions = dict(old["versions"])
@@ -165,14 +127,80 @@ def joined(old: Row, rows: list[Row], about: Row) -> Row:
     }
 
 
-def save(rows: list[Row], about: Row) -> None:
-    """Write the results so far and the page; nothing is lost if the run is ended early."""
-    old = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"versions": {}, "rows": []}
-    results = joined(old, rows, about)
-    RESULTS.write_text(as_text(results))
-    if PAGE.is_file():
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(page(text, json.loads(RESULTS.read_text())), encoding="utf-8")
+class Done:
+    """The rows so far, on disk; nothing is lost if the run is ended early."""
+
+    def __init__(self, about: Row, *, resumed: bool) -> None:
+        self.about, self.lock, self.resumed = about, Lock(), resumed
+        rows = [row for row in self.read()["rows"] if "error" not in row] if resumed else []
+        self.runs = {(row["pair"], row["tool"], row["without"], row["seed"]) for row in rows}
+
+    def has(self, task: "Task", tool: str, seed: int) -> bool:
+        """Return whether a run has its rows already."""
+        return (task.pair.name, tool, task.without, seed) in self.runs
+
+    def read(self) -> Row:
+        """Return the results so far."""
+        return json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"versions": {}, "rows": []}
+
+    def save(self, rows: list[Row]) -> None:
+        """Write the results so far and the page."""
+        with self.lock:
+            RESULTS.write_text(as_text(joined(self.read(), rows, self.about, resumed=self.resumed)))
+            if PAGE.is_file():
+                text = PAGE.read_text(encoding="utf-8")
+                PAGE.write_text(page(text, self.read()), encoding="utf-8")
+
+
+def whole(pairs: list[Pair], seeds: int) -> Iterator[tuple[list[Task], range]]:
+    """Yield the pairs, group by group, with their seeds; where a group has several pairs, one seed."""
+    for group in dict.fromkeys(pair.group for pair in pairs):
+        here = [pair for pair in pairs if pair.group == group]
+        with tempfile.TemporaryDirectory() as folder:
+            tasks = [Task(pair, None, Path(folder)) for pair in here]
+            yield tasks, range(seeds if len(here) == 1 else 1)
+
+
+def removed(pairs: list[Pair]) -> Iterator[tuple[list[Task], range]]:
+    """Yield the pairs with each class out of the source in turn, where the target has enough cells of it."""
+    for pair in pairs:
+        with tempfile.TemporaryDirectory() as folder:
+            tasks = [Task(pair, name, Path(folder)) for name in pair.removable()]
+            tasks = [t for t in tasks if t.strange is not None and t.strange.sum() >= FEWEST]
+            if tasks:
+                yield tasks, range(1)
+
+
+def run(tasks: list[Task], tools: list[str], seeds: range, *, workers: int, threads: int, done: Done) -> None:
+    """Run tools on tasks, some of them at the same time; each is one process for all its tasks."""
+
+    def one(tool: str) -> None:
+        folder = tasks[0].folder / tool
+        folder.mkdir()
+        used = seeds if TOOLS[tool].random else seeds[:1]
+        wanted = [(task, seed) for task in tasks for seed in used if not done.has(task, tool, seed)]
+        jobs = [(task, task.job(seed, folder)) for task, seed in wanted]
+        if not jobs:
+            return
+        outcomes = run_jobs(TOOLS[tool], [job for _, job in jobs], folder, threads=threads)
+        rows = [
+            row for (task, _), found in zip(jobs, outcomes, strict=True) for row in task.rows(tool, found)
+        ]
+        print("\n".join(told(row) for row in rows), flush=True)
+        done.save(rows)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(one, tools))
+
+
+def told(row: Row) -> str:
+    words = [row["pair"], row["without"] or "-", row["row"], f"seed {row['seed']}"]
+    if "error" in row:
+        return " | ".join([*words, f"FAILED: {row['error']}"])
+    call, unknown = row["call"], row["auroc"] or [np.nan]
+    words += [f"{name} {value[0]:.3f}" for name, value in call.items()]
+    words += [f"auroc {unknown[0]:.3f}", f"rejected {row['unknown']:.3f}", f"{row['seconds']:.1f} s"]
+    return " | ".join([*words, f"{row['peak_mb']:.0f} MB"])
 
 
 def as_text(results: Row) -> str:
@@ -197,22 +225,18 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--removed", action="store_true")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--workers", type=int, default=2, help="tools that run at the same time")
     parser.add_argument("--threads", type=int, default=1, help="threads of each")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     start, about = time.perf_counter(), machine()
     pairs = [pair for pair in all_pairs() if any(text in pair.name for text in options.pairs)]
-    quick = [name for name in options.tools if TOOLS[name].quick]
     about |= {"workers": options.workers, "threads": options.threads}
-    rows: list[Row] = []
-    for tasks, seeds in whole(pairs, options.seeds):
-        rows += run(tasks, options.tools, seeds, workers=options.workers, threads=options.threads)
-        save(rows, about)
-    for tasks, seeds in removed(pairs) if options.removed else ():
-        if tasks:
-            rows += run(tasks, quick, seeds, workers=options.workers, threads=options.threads)
-            save(rows, about)
+    done = Done(about, resumed=options.resume)
+    parts = [whole(pairs, options.seeds), *([removed(pairs)] if options.removed else [])]
+    for tasks, seeds in chain(*parts):
+        run(tasks, options.tools, seeds, workers=options.workers, threads=options.threads, done=done)
     print(f"{(time.perf_counter() - start) / 60:.1f} minutes")
 
 

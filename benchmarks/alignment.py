@@ -122,6 +122,7 @@ def annotate(model: ot.LabelTransfer, pair: Pair) -> dict[str, Any]:
             "winner": told.winner,
             "fit": found.fit,
             "unknown": told.status == "unknown",
+            "given": told.status == "assigned",
         }
         if found.shift is not None:
             result |= {"step": found.shift.step, "rounds": len(found.shift.changes)}
@@ -139,10 +140,11 @@ def score(pair: Pair, classes: np.ndarray, result: dict[str, Any], *, without: s
         found = result[name]
         right = correct[np.arange(len(known)), found["winner"]]
         recall = [float(right[known][true == label].mean()) for label in np.unique(true)]
-        confidence = found["proba"][known]
+        confidence, given = found["proba"][known], (right & found["given"])[known]
         scores[name] = {
             "accuracy": float(right[known].mean()),
             "mean_recall": float(np.mean(recall)),
+            "given_recall": float(np.mean([given[true == label].mean() for label in np.unique(true)])),
             "macro_f1": macro_f1(pair, classes, found["winner"], known) if pair.coarse is None else None,
             "ece": calibration_error(confidence, right[known]),
             "false_rejection": float(found["unknown"][known].mean()),

@@ -1,6 +1,7 @@
 """CellTypist as its guide says: log counts per 10,000, two rounds with its own genes, then annotate.
 
-The second answer, for the first seed, adds majority voting over its own clusters of the target.
+The second answer, for the first seed of a whole source, adds majority voting over its own clusters of the
+target.
 """
 
 import time
@@ -28,7 +29,7 @@ def run(problem: Problem, job: dict[str, Any]) -> list[Answer]:
         train, labels="label", n_jobs=job["threads"], feature_selection=True, random_state=job["seed"]
     )
     answers = []
-    for voting in (False, True)[: 2 if job["seed"] == 0 else 1]:
+    for voting in (False, True)[: 2 if job["seed"] == 0 and job["without"] is None else 1]:
         found = celltypist.annotate(cells(problem.target, problem), model=model, majority_voting=voting)
         column = "majority_voting" if voting else "predicted_labels"
         if column not in found.predicted_labels:

@@ -19,8 +19,6 @@ class Tool:
         What pip installs there.
     random
         Whether the seed changes its answer; others run once.
-    quick
-        Whether it takes part when every class is removed from the source in turn.
     options
         Passed to ``run``.
     """
@@ -30,7 +28,6 @@ class Tool:
     home: str | None = None
     pins: tuple[str, ...] = ()
     random: bool = False
-    quick: bool = False
     options: tuple[str, ...] = ()
 
 
@@ -39,7 +36,6 @@ TOOLS = {
         "ours",
         ("orthotype", "orthotype, cell by cell", "orthotype, model alone"),
         random=True,
-        quick=True,
         options=("file",),
     ),
     "orthotype-target": Tool(
@@ -50,11 +46,10 @@ TOOLS = {
             "orthotype with target, model alone",
         ),
         random=True,
-        quick=True,
         options=("target",),
     ),
-    "logistic": Tool("logistic", ("logistic regression",), quick=True),
-    "svm": Tool("svm", ("linear SVM",), quick=True),
+    "logistic": Tool("logistic", ("logistic regression",)),
+    "svm": Tool("svm", ("linear SVM",)),
     "celltypist": Tool(
         "celltypist_",
         ("CellTypist", "CellTypist, majority voting"),

@@ -338,12 +338,15 @@ def test_workers_of_another_version() -> None:
 
 def test_a_worker_that_does_not_see_the_file(kept: Path, small_human: "AnnData", tmp_path: Path) -> None:
     from orthotype.cells.backed import open_stored
+    from orthotype.cells.encode import LogNormalize
+    from orthotype.cells.measuring import Measuring
     from orthotype.cells.table import open_cells
 
     path = tmp_path / "cells.h5ad"
     small_human.copy().write_h5ad(path)
     rows = open_cells(open_stored(path), subject="cells", species="human").rows
-    piece = next(handout._pieces(rows, len, size=10, start=0, looked=[False]))
+    work = Measuring(sp.csr_array((rows.shape[1], 1)), LogNormalize())
+    piece = next(handout._pieces(rows, work, size=10, start=0, looked=[False]))
     path.unlink()
     with pytest.raises(InputError, match=r"a worker of the cluster cannot see .*cells.h5ad"):
         handout.work_on(piece)

@@ -104,3 +104,12 @@ def test_rows_of_another_run_are_kept_unless_renewed(benchmarks: Any) -> None:
         ("y", "svm", 0),
     ]
     assert found["versions"]["svm"] == {"numpy": "1"}
+
+
+def test_a_resumed_run_adds_to_the_rows_that_are_there(benchmarks: Any) -> None:
+    def row(without: str | None, seed: int, value: int) -> dict[str, Any]:
+        return {"pair": "x", "tool": "svm", "without": without, "seed": seed, "value": value}
+
+    old = {"versions": {}, "rows": [row(None, 0, 1), row("a", 0, 2), row("b", 0, 3)]}
+    found = benchmarks("across_species").joined(old, [row("b", 0, 4), row("c", 0, 5)], {}, resumed=True)
+    assert [r["value"] for r in found["rows"]] == [1, 2, 4, 5]

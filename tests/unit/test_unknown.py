@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from orthotype.models.neighbours import find_neighbours
 from orthotype.models.unknown import UnknownRule
+from orthotype.models.unknown_first import unknown_rule
 from orthotype.models.views import VIEWS, Views
 
 
@@ -13,8 +15,8 @@ def views(rng: np.random.Generator, n: int, *, loss: float = 1.0, strange: bool 
     """Return simulated views of cells that belong, or that do not."""
     likeness = rng.normal(0.2 if strange else 0.7, 0.06, size=n) * loss
     extent = rng.normal(0.4 if strange else 1.0, 0.15, size=n) * loss
-    lead = rng.normal(0.4, 0.1, size=n)
-    return Views(*(values.astype(np.float32) for values in (likeness, lead, extent)))
+    lead, margin = rng.normal(0.4, 0.1, size=n), rng.normal(5.0, 1.0, size=n) * loss
+    return Views(*(values.astype(np.float32) for values in (likeness, lead, extent, margin)))
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +28,10 @@ def rule() -> UnknownRule:
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
 def test_seven_tenths_of_the_stated_share_of_source_cells_are_rejected(rate: float) -> None:
     rng = np.random.default_rng(4)
-    codes = np.repeat([0, 1, 2], 1000)
-    learned = UnknownRule.learn(views(rng, 3000), codes, n_classes=3, false_rejection=rate)
-    again = views(rng, 3000)
-    assert learned.threshold == learned.threshold_alone
+    codes = np.repeat([0, 1, 2], 5000)
+    learned = UnknownRule.learn(views(rng, 15_000), codes, n_classes=3, false_rejection=rate)
+    again = views(rng, 15_000)
+    assert learned.among == learned.alone
     assert learned.unknown(learned.fit(again, codes)).mean() == pytest.approx(0.7 * rate, rel=0.35)
 
 
@@ -53,25 +55,78 @@ def test_strangers_are_found_even_if_they_fill_a_class(rule: UnknownRule) -> Non
 
 def test_one_bad_view_is_enough(rule: UnknownRule) -> None:
     good = {
-        name: np.full(1, value, dtype=np.float32) for name, value in zip(VIEWS, (0.7, 0.4, 1.0), strict=True)
+        name: np.full(1, value, dtype=np.float32)
+        for name, value in zip(VIEWS, (0.7, 0.4, 1.0, 5.0), strict=True)
     }
     codes = np.zeros(1, dtype=int)
     assert not rule.unknown(rule.fit(Views(**good), codes))[0]
-    for name in VIEWS:
-        bad = Views(**(good | {name: np.full(1, -0.3, dtype=np.float32)}))
+    for name in ("likeness", "extent", "margin"):
+        bad = Views(**(good | {name: np.full(1, -0.9, dtype=np.float32)}))
         assert rule.unknown(rule.fit(bad, codes))[0], name
+
+
+def test_a_small_class_counts_like_a_large_one() -> None:
+    rng = np.random.default_rng(10)
+    codes = np.r_[np.zeros(3000, dtype=int), np.ones(40, dtype=int)]
+    both = Views.joined([views(rng, 3000), views(rng, 40, loss=0.8)])
+    learned = UnknownRule.learn(both, codes, n_classes=2, false_rejection=0.1)
+    rejected = learned.alone.fit(both.table()) < learned.alone.threshold
+    assert np.mean([rejected[codes == k].mean() for k in (0, 1)]) == pytest.approx(0.07, abs=0.013)
+    assert rejected[codes == 1].mean() > 5 * rejected[codes == 0].mean()
+
+
+def test_a_cell_is_judged_with_the_cells_like_it() -> None:
+    rng = np.random.default_rng(11)
+    source, codes = views(rng, 600), np.repeat([0, 1, 2], 200)
+    spots = rng.normal(size=(600, 2)) + 20 * codes[:, None]
+    learned = UnknownRule.learn(source, codes, n_classes=3, neighbours=find_neighbours(spots))
+    target = Views.joined([views(rng, 560), views(rng, 40, loss=0.85)])
+    places = rng.normal(size=(600, 2)) + 20 * codes[:, None]
+    places[560:] += 200.0
+    among = learned.unknown(learned.fit(target, codes, neighbours=find_neighbours(places)))
+    alone = learned.unknown(learned.fit(target, codes), alone=True)
+    assert among[560:].mean() > 0.9
+    assert alone[560:].mean() < 0.6
+    assert max(among[:560].mean(), alone[:560].mean()) < 0.08
+
+
+def test_cards_of_the_first_format_keep_their_rule() -> None:
+    rng = np.random.default_rng(12)
+    source, codes = views(rng, 300), np.repeat([0, 1, 2], 100)
+    learned = UnknownRule.learn(source, codes, n_classes=3)
+    three = VIEWS[:3]
+    first = unknown_rule(
+        {
+            "quantiles": dict(zip(three, learned.alone.quantiles.values(), strict=True)),
+            "decay": dict(zip(three, learned.alone.decay.values(), strict=True)),
+            "medians": {name: learned.medians[name] for name in ("likeness", "extent")},
+            "threshold": -2.0,
+            "threshold_alone": -3.0,
+            "false_rejection": 0.05,
+        }
+    )
+    target = views(rng, 300)
+    better = first.fit(Views(target.likeness, target.lead + 1, target.extent, target.margin), codes)
+    assert (better >= first.fit(target, codes)).all()
+    assert (better > first.fit(target, codes)).any()
+    np.testing.assert_array_equal(
+        first.fit(Views(target.likeness, target.lead, target.extent, 0 * target.margin), codes),
+        first.fit(target, codes),
+    )
+    assert first.unknown(np.array([-2.5])).all()
+    assert not first.unknown(np.array([-2.5]), alone=True).any()
 
 
 def test_worse_views_never_fit_better(rule: UnknownRule) -> None:
     line = np.linspace(-1, 1, 400, dtype=np.float32)
     flat = np.full(400, 0.9, dtype=np.float32)
-    fit = rule.fit(Views(line, flat, flat), np.full(400, 5))
+    fit = rule.fit(Views(line, flat, flat, flat), np.full(400, 5))
     assert (np.diff(fit) >= -1e-9).all()
     assert np.isfinite(fit).all()
 
 
 def test_a_rule_is_plain_json(rule: UnknownRule) -> None:
-    again = UnknownRule(**json.loads(json.dumps(rule.to_dict())))
+    again = unknown_rule(json.loads(json.dumps(rule.to_dict())))
     target, codes = views(np.random.default_rng(8), 50), np.repeat([0, 1], 25)
     np.testing.assert_array_equal(again.fit(target, codes), rule.fit(target, codes))
 

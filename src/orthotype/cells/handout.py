@@ -31,6 +31,9 @@ T = TypeVar("T")
 class Work(Protocol[T_co]):
     """What is done with the cells of a piece; sent to the workers as it is."""
 
+    def part(self, cells: slice) -> "Work[T_co]":
+        """Return what is done with some consecutive cells."""
+
     def __call__(self, blocks: Iterator[sp.csr_array]) -> T_co:
         """Return what comes of blocks of linear values."""
 
@@ -185,7 +188,7 @@ def _pieces(
             stretches=tuple(_stretches(rows, first, stop, looked, places)),
             sample=wanted[low:high],
             size=size,
-            work=work,
+            work=work.part(slice(first, stop)),
         )
 
 

@@ -1,7 +1,9 @@
 """The moments of every feature over all cells: one pass, which an interrupted run goes on with."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,15 +12,55 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import Journal, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.markers import ClassMoments
 from orthotype.cells.pieces import is_edge
 from orthotype.cells.rows import Rows
 from orthotype.cells.select import GeneMoments
 from orthotype.cells.survey import SurveyedRows, Surveyor
 
 
+class Moments:
+    """Moments of every feature over some cells, and in each of their classes where these are known.
+
+    Parameters
+    ----------
+    n_features, n_classes
+        Numbers of features and of classes, 0 where these are not known.
+
+    Attributes
+    ----------
+    genes : GeneMoments
+    classes : ClassMoments or None
+    """
+
+    def __init__(self, n_features: int, n_classes: int = 0) -> None:
+        self.genes = GeneMoments(n_features)
+        self.classes = ClassMoments(n_classes, n_features) if n_classes else None
+
+    def merge(self, other: Self) -> Self:
+        """Return the moments of both sets of cells together."""
+        both = copy(self)
+        both.genes = self.genes.merge(other.genes)
+        if self.classes is not None and other.classes is not None:
+            both.classes = self.classes.merge(other.classes)
+        return both
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return all that there is to know, as arrays by name."""
+        return {**self.genes.state(), **({} if self.classes is None else self.classes.state())}
+
+    @classmethod
+    def from_state(cls, state: dict[str, NDArray[np.generic]]) -> Self:
+        """Return the moments that gave such a state."""
+        genes = GeneMoments.from_state(state)
+        found = cls(0)
+        found.genes, found.classes = genes, ClassMoments.from_state(state)
+        return found
+
+
 @dataclass(frozen=True)
 class Measuring:
-    """The moments of the features of some cells.
+    """What is measured of some cells.
 
     Attributes
     ----------
@@ -26,35 +68,57 @@ class Measuring:
         Genes x features.
     encoder
         Turns aligned counts into model input.
+    codes, n_classes
+        The class of each cell, and how many classes there are; None and 0 to measure no class.
     """
 
     projection: sp.csr_array
     encoder: Encoder
+    codes: NDArray[np.intp] | None = None
+    n_classes: int = 0
 
-    def __call__(self, blocks: Iterator[sp.csr_array]) -> GeneMoments:
+    def part(self, cells: slice) -> "Measuring":
+        """Return the same for consecutive cells."""
+        return self if self.codes is None else replace(self, codes=self.codes[cells])
+
+    def none(self) -> Moments:
+        """Return the moments of no cells."""
+        return Moments(self.projection.shape[1], self.n_classes)
+
+    def __call__(self, blocks: Iterator[sp.csr_array]) -> Moments:
         """Return the moments over blocks of linear values."""
-        moments = GeneMoments(self.projection.shape[1])
+        moments = self.none()
         for block in blocks:
             self.add(moments, block)
         return moments
 
-    def add(self, moments: GeneMoments, block: sp.csr_array) -> None:
-        """Add a block of linear values."""
+    def add(self, moments: Moments, block: sp.csr_array) -> None:
+        """Add a block of linear values, of the cells that come next."""
         aligned = sp.csr_array(block @ self.projection)
         totals = np.asarray(aligned.sum(axis=1, dtype=np.float64)).ravel()
-        moments.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
+        first = moments.genes.n_cells
+        moments.genes.update(aligned, totals=totals, encoded=self.encoder.encode(aligned, totals))
+        if moments.classes is not None and self.codes is not None:
+            moments.classes.update(aligned, totals, self.codes[first : first + len(totals)])
 
     @property
     def key(self) -> str:
         """A name that alike measurements share."""
         p = self.projection
-        return key_of(p.data, p.indices, p.indptr, p.shape, self.encoder.to_dict())
+        codes = [] if self.codes is None else self.codes.tolist()
+        return key_of(p.data, p.indices, p.indptr, p.shape, self.encoder.to_dict(), codes)
 
 
 def measure(
-    rows: Rows, projection: sp.csr_array, *, encoder: Encoder, block_size: int, name: str = "moments"
-) -> GeneMoments:
-    """Return the moments of every feature over all cells, in one pass over the blocks.
+    rows: Rows,
+    projection: sp.csr_array,
+    *,
+    encoder: Encoder,
+    codes: NDArray[np.intp] | None = None,
+    block_size: int,
+    name: str = "moments",
+) -> Moments:
+    """Return the moments of every feature over all cells and in every class, in one pass over the blocks.
 
     Parameters
     ----------
@@ -64,12 +128,14 @@ def measure(
         Genes x features.
     encoder
         Turns aligned counts into model input.
+    codes
+        The class of each cell; None to measure no class.
     block_size
         Cells handled at once; the result does not depend on it.
     name
         Of the notes of this pass, in that folder.
     """
-    measuring = Measuring(projection, encoder)
+    measuring = Measuring(projection, encoder, codes, 0 if codes is None else int(codes.max()) + 1)
     if not isinstance(rows, SurveyedRows):
         return measuring(block for _, block in rows.blocks(block_size))
     noted = _Noted(rows, measuring, name)
@@ -84,7 +150,7 @@ class _Noted:
 
     def __init__(self, rows: SurveyedRows, measuring: Measuring, name: str) -> None:
         self.rows, self.measuring = rows, measuring
-        self.moments = GeneMoments(measuring.projection.shape[1])
+        self.moments = measuring.none()
         self.surveyor = Surveyor(rows.shape) if rows.matrix is not None and rows.found is None else None
         self.start, self.journal = 0, None
         if rows.memory.parts is None:
@@ -93,11 +159,11 @@ class _Noted:
         self.journal = Journal(rows.memory.parts / name, key, alone=True)
         cells, state = self.journal.cells, self.journal.state
         if cells and (rows.memory.workers is None or is_edge(cells) or cells == rows.shape[0]):
-            self.start, self.moments = cells, GeneMoments.from_state(state)
+            self.start, self.moments = cells, Moments.from_state(state)
             if self.surveyor is not None:
                 self.surveyor = Surveyor.from_state(rows.shape, state)
 
-    def go_on(self, block_size: int) -> GeneMoments:
+    def go_on(self, block_size: int) -> Moments:
         rows, progress = self.rows, self.rows.memory.progress
         for where in self._shared_out(block_size) if rows.memory.workers else self._here(block_size):
             if self.journal is not None and self.journal.due:

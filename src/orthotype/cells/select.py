@@ -24,6 +24,7 @@ from orthotype.errors import InputError, listed
 
 MomentScale = Literal["linear", "log", "encoded"]
 SCALES: Final[tuple[MomentScale, ...]] = get_args(MomentScale)
+MIN_MEAN: Final = 0.0125
 
 
 class GeneMoments:
@@ -100,12 +101,7 @@ class GeneMoments:
 
     def _add(self, scale: MomentScale, columns: NDArray[np.integer], values: NDArray[np.float64]) -> None:
         number = SCALES.index(scale)
-        kernel = native(ROWS) if columns.dtype in (np.int32, np.int64) else None
-        if kernel is not None:
-            kernel.moments(columns, values, self._open[0, number], self._open[1, number])
-            return
-        np.add.at(self._open[0, number], columns, values)
-        np.add.at(self._open[1, number], columns, values**2)
+        add_moments(columns, values, self._open[0, number], self._open[1, number])
 
     def merge(self, other: Self) -> "GeneMoments":
         """Return the moments of both sets of cells together; neither is changed.
@@ -153,6 +149,21 @@ class GeneMoments:
         return np.where(centred > rounding, centred, 0.0) / max(self.n_cells - 1, 1)
 
 
+def add_moments(
+    places: NDArray[np.integer],
+    values: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Add every value to the sum, and its square to the squares, of its place."""
+    kernel = native(ROWS) if places.dtype in (np.int32, np.int64) else None
+    if kernel is not None:
+        kernel.moments(places, values, sums, squares)
+        return
+    np.add.at(sums, places, values)
+    np.add.at(squares, places, values**2)
+
+
 def dispersion(moments: GeneMoments) -> NDArray[np.float64]:
     """Return variance / mean of log-normalised expression, (F,): high where some cells stand out."""
     mean = moments.mean("log")
@@ -171,7 +182,7 @@ METHODS: Final[Mapping[str, Callable[[GeneMoments], NDArray[np.float64]]]] = {
 
 
 def select_genes(
-    moments: GeneMoments, *, n_top: int = 2000, method: str = "dispersion", min_mean: float = 0.0125
+    moments: GeneMoments, *, n_top: int = 2000, method: str = "dispersion", min_mean: float = MIN_MEAN
 ) -> NDArray[np.bool_]:
     """Return which genes vary most, as a mask of (F,).
 

@@ -23,16 +23,20 @@ from numpy.typing import NDArray
 from orthotype.cells.cache import EncodedCells, Keeper, key_of
 from orthotype.cells.encode import Encoder
 from orthotype.cells.handout import hand_out
+from orthotype.cells.markers import select_markers
 from orthotype.cells.measuring import measure
 from orthotype.cells.native import rows_kernel
 from orthotype.cells.rows import Rows
-from orthotype.cells.select import select_genes
+from orthotype.cells.select import MIN_MEAN, select_genes
 from orthotype.cells.sparse import csr_of
 from orthotype.cells.survey import SurveyedRows, Surveyor
 from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.errors import GeneError
 from orthotype.genes.identify import GeneIdentity
 from orthotype.genes.orthologs import OrthologMap
+
+# Markers of each class, as a share of the variable features of a species.
+MARKERS = 0.015
 
 
 @dataclass(frozen=True)
@@ -247,12 +251,14 @@ def build_space(
     target: CellTable | None = None,
     n_top_genes: int = 2000,
     selection: str = "dispersion",
+    labels: NDArray[np.object_] | None = None,
     block_size: int = BLOCK_SIZE,
 ) -> FeatureSpace:
     """Choose the features of a model from the source and, where given, from the unlabelled target.
 
     Features that the source (or the given target) lacks are left out of the space, so that library sizes are
-    sums over the same features in both. Variable features are chosen in each species and united.
+    sums over the same features in both. Variable features are chosen in each species and united, with the
+    markers of the source's classes.
 
     Parameters
     ----------
@@ -266,6 +272,9 @@ def build_space(
         Variable features per species.
     selection
         ``"dispersion"`` or ``"variance"``.
+    labels
+        Class of each source cell: then markers of every class are taken too, 3 for every 200 variable
+        features (:mod:`orthotype.cells.markers`). None for none.
     block_size
         Rows per block; the result does not depend on it.
 
@@ -284,20 +293,26 @@ def build_space(
         )
     orthologs = keep_features(orthologs, shared)
     n_features = int(shared.sum())
-    moments = [
+    codes = (None if labels is None else np.unique(labels.astype(str), return_inverse=True)[1], None)
+    found = [
         measure(
             table.rows,
             sp.csr_array(p[:, shared]),
             encoder=encoder,
+            codes=code,
             block_size=block_size,
             name=f"moments-{number}",
         )
-        for number, (table, p) in enumerate(zip(tables, projections, strict=True))
+        for number, (table, p, code) in enumerate(zip(tables, projections, codes, strict=False))
     ]
     chosen = np.zeros(n_features, dtype=bool)
-    for measured in moments:
-        chosen |= select_genes(measured, n_top=n_top_genes, method=selection)
-    share = moments[0].mean("linear")
+    for measured in found:
+        chosen |= select_genes(measured.genes, n_top=n_top_genes, method=selection)
+    own = found[0]
+    if own.classes is not None:
+        seen = own.genes.mean("log") > MIN_MEAN
+        chosen |= select_markers(own.classes, n_top=round(MARKERS * n_top_genes), eligible=seen)
+    share = own.genes.mean("linear")
     return FeatureSpace(
         orthologs=orthologs,
         share=(share / share.sum()).astype(np.float32),
@@ -325,6 +340,10 @@ class Encoding:
     """Some cells encoded for a model."""
 
     alignment: Alignment
+
+    def part(self, cells: slice) -> "Encoding":
+        """Return the same for consecutive cells: every row is encoded alike."""
+        return self
 
     def __call__(self, blocks: Iterator[sp.csr_array]) -> sp.csr_array:
         """Return the encoded rows of blocks of linear values."""

@@ -5,9 +5,13 @@ card, names and shapes of the arrays; only then are the numbers read.
 
 Format
 ------
+version 2
+    the card's entry ``unknown`` holds what is usual for cells alone and among their like
 version 1
-    the first. A change that an older orthotype could misread raises the number, keeps a reader for every
-    older number here, and leaves a file of the old format in ``tests/archives``.
+    the first; read by :mod:`orthotype.models.unknown_first`
+
+A change that an older orthotype could misread raises the number, keeps a reader for every older number, and
+leaves a file of the old format in ``tests/archives``.
 """
 
 import hashlib
@@ -24,7 +28,7 @@ from orthotype.errors import ModelFileError, listed
 from orthotype.models import pretrained
 
 FORMAT = "orthotype-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FORMAT_ENTRIES = ("format", "format_version")  # of the card in a file: how it is written, not what it says
 
 Arrays = dict[str, np.ndarray]

@@ -1,28 +1,32 @@
 """Cells that fit no class: those that look too unlike their class in any of three views.
 
-On the source, every view (:mod:`orthotype.models.views`) has a distribution over the cells that truly belong,
-each taken out of the mean of its class. Where a cell stands in it is its tail probability, continued below
-the lowest twentieth by an exponential::
+On the source, likeness, extent and margin (:mod:`orthotype.models.views`) have distributions over the cells
+that truly belong, each taken out of the mean of its class and scored by the model that did not see it. Where
+a cell stands in one is its tail probability, continued below the lowest twentieth by an exponential::
 
     t_v(x) = log P_source(v <= x)                   for x above the 5 % quantile v_5
            = log 0.05 - (v_5 - x) / s_v             below,  s_v = mean of v_5 - v over the source cells below
 
-A cell must look right in every view, so its fit is the worst of the three. Types lie together: a cell's fit
-is averaged with that of the cells like it (:mod:`orthotype.models.neighbours`), in source and target alike.
-The threshold is the fit that a stated share of the cells (5 %) falls short of: no target label and no unknown
-cell set it. It is taken at 0.7 of that share of the source's own cells, because on cells of other donors,
-with counts changed as species change them, so many more fell short.
+A cell must look right in every view, so its fit is the worst of the three. Types lie together: every view is
+first averaged over the cells that are alike (:mod:`orthotype.models.neighbours`), three steps far, in source
+and target, so that what is judged is a neighbourhood and not the noise of a cell.
+
+The threshold is the fit that a stated share of the cells (5 %) falls short of, as the mean over the classes,
+so that no class decides for being large: no target label and no unknown cell set it. A class of n cells has
+the weight n / (n + 10), because the few cells of a rare one, without each of them in turn, show less than it
+will be known by. It is taken at 0.7 of that share of the source's own cells, because on cells of other
+donors, with counts changed as species change them, so many more fell short.
 
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
-view, the median over the classes that enough cells were called of target median over source median; likeness
-and extent are divided by it, and lead by that of likeness, being a difference of two. The median over classes
-keeps it where it is when a few classes are full of cells that do not belong there. Below 0.45 of likeness or
-0.35 of extent it is no matter of species any more (another tissue, a source that is no reference): nothing is
-divided, and most cells come back unknown.
+view, the median over the classes that enough cells were called of target median over source median; the
+views are divided by it. The median over classes keeps it where it is when a few classes are full of cells
+that do not belong there. Below 0.45 of likeness or 0.35 of extent it is no matter of species any more
+(another tissue, a source that is no reference): nothing is divided, and most cells come back unknown.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -36,13 +40,63 @@ Floats = NDArray[np.float64]
 
 FALSE_REJECTION = 0.05
 SOURCE_SHARE = 0.7
+FEW_CELLS = 10.0
+STEPS = 3
 LEAST_FIT = -12.0
 FEWEST_CELLS = 10
 TAIL = 0.05
-N_QUANTILES = 401
-SCALED = ("likeness", "extent")
-MOST_RATIO = 1.25
+N_QUANTILES = 201
+# The views that are judged, and the most that a target may have of them against the source.
+JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
 FOREIGN = {"likeness": 0.45, "extent": 0.35}
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What is usual for cells of the source, alone or among the cells like them.
+
+    Attributes
+    ----------
+    quantiles
+        Evenly spaced quantiles of each view over the source's cells, 0 to 1.
+    decay
+        Mean shortfall s_v of the cells below the 5 % quantile of each view.
+    threshold
+        Fit below which a cell is unknown.
+    """
+
+    quantiles: dict[str, tuple[float, ...]]
+    decay: dict[str, float]
+    threshold: float
+
+    @classmethod
+    def learn(cls, table: Floats, codes: NDArray[np.intp], *, share: float) -> Self:
+        """Learn from the views (n, 4) of source cells and their classes (n,)."""
+        quantiles, decay = {}, {}
+        for name in JUDGED:
+            values = table[:, VIEWS.index(name)]
+            low = float(np.quantile(values, TAIL))
+            below = values[values < low]
+            quantiles[name] = tuple(map(float, np.quantile(values, np.linspace(0, 1, N_QUANTILES))))
+            decay[name] = max(float(np.mean(low - below)), 1e-6) if len(below) else 1.0
+        unset = cls(quantiles, decay, -np.inf)
+        return cls(quantiles, decay, _balanced_quantile(unset.fit(table), codes, share))
+
+    def fit(self, table: Floats) -> Floats:
+        """Return the worst log tail probability of cells by their views (n, 4), shape (n,)."""
+        return np.asarray(np.min(self.tails(table), axis=0))
+
+    def tails(self, table: Floats) -> Floats:
+        """Return the log tail probabilities of cells in each view of the quantiles, shape (n_views, n)."""
+        found = []
+        for name in self.quantiles:
+            values, grid = table[:, VIEWS.index(name)], np.asarray(self.quantiles[name])
+            levels = np.linspace(0, 1, len(grid))
+            low = float(np.interp(TAIL, levels, grid))
+            inside = np.log(np.maximum(np.interp(values, grid, levels), TAIL))
+            tail = np.where(values < low, np.log(TAIL) - (low - values) / self.decay[name], inside)
+            found.append(np.maximum(tail, LEAST_FIT))
+        return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -51,25 +105,19 @@ class UnknownRule:
 
     Attributes
     ----------
-    quantiles
-        Evenly spaced quantiles of each view over the source's cells, 0 to 1.
-    decay
-        Mean shortfall s_v of the cells below the 5 % quantile of each view.
+    among, alone
+        What is usual for cells among their like, and for cells that are judged without them.
     medians
-        Median of likeness and extent in each class, shape (n_classes,); few cells draw it to the whole.
-    threshold
-        Fit below which a cell among its like is unknown.
-    threshold_alone
-        Fit below which a cell is unknown that is judged without the cells like it.
+        Median of likeness, extent and margin in each class, shape (n_classes,); few cells draw it to the
+        whole.
     false_rejection
-        Share of the cells that belong to a class and fall below it in another study, 0 to 1.
+        Share of the cells that belong to a class and are called unknown in another study, as the mean over
+        the classes, 0 to 1.
     """
 
-    quantiles: dict[str, tuple[float, ...]]
-    decay: dict[str, float]
+    among: Standard
+    alone: Standard
     medians: dict[str, tuple[float, ...]]
-    threshold: float
-    threshold_alone: float
     false_rejection: float
 
     @classmethod
@@ -83,21 +131,13 @@ class UnknownRule:
         false_rejection: float = FALSE_REJECTION,
     ) -> Self:
         """Learn from source cells: views with ``own`` given, true classes (n,), and the cells like each."""
-        quantiles, decay = {}, {}
-        for name in VIEWS:
-            values = getattr(views, name).astype(np.float64)
-            low = float(np.quantile(values, TAIL))
-            below = values[values < low]
-            quantiles[name] = tuple(map(float, np.quantile(values, np.linspace(0, 1, N_QUANTILES))))
-            decay[name] = max(float(np.mean(low - below)), 1e-6) if len(below) else 1.0
-        medians = {name: _medians(getattr(views, name), codes, n_classes) for name in SCALED}
-        rule = cls(quantiles, decay, medians, -np.inf, -np.inf, false_rejection)
-        alone = rule._tails(views, {})
-        among = alone if neighbours is None else neighbours.smoothed(alone)
-        threshold, threshold_alone = (
-            float(np.quantile(fit, SOURCE_SHARE * false_rejection)) for fit in (among, alone)
-        )
-        return cls(quantiles, decay, medians, threshold, threshold_alone, false_rejection)
+        table, share = views.table(), SOURCE_SHARE * false_rejection
+        alone = Standard.learn(table, codes, share=share)
+        among = alone
+        if neighbours is not None:
+            among = Standard.learn(_walked(table, neighbours), codes, share=share)
+        medians = {name: _medians(getattr(views, name), codes, n_classes) for name in JUDGED}
+        return cls(among, alone, medians, false_rejection)
 
     def ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
         """Return how much less alike than the source's the cells of a target are, 1 for no less, per view.
@@ -106,7 +146,7 @@ class UnknownRule:
         this to be a matter of species (:meth:`foreign`): then nothing is made up for.
         """
         ratios = self._ratios(views, codes)
-        return dict.fromkeys(SCALED, 1.0) if _too_low(ratios) else ratios
+        return dict.fromkeys(ratios, 1.0) if _too_low(ratios) else ratios
 
     def foreign(self, views: Views, codes: NDArray[np.intp]) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted.
@@ -129,17 +169,27 @@ class UnknownRule:
         neighbours
             The cells like each; None to judge every cell alone.
         """
-        ratios = self.ratios(views, codes)
-        fit = self._tails(views, {**ratios, "lead": ratios["likeness"]})
-        return fit if neighbours is None else neighbours.smoothed(fit)
+        table = self._scaled(views, codes)
+        return self.alone.fit(table) if neighbours is None else self.among.fit(_walked(table, neighbours))
 
     def unknown(self, fit: Floats, *, alone: bool = False) -> NDArray[np.bool_]:
         """Return which cells fit no class, shape (n,); ``alone`` if they were judged without their like."""
-        return np.asarray(fit < (self.threshold_alone if alone else self.threshold))
+        return np.asarray(fit < (self.alone if alone else self.among).threshold)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for a model card; ``UnknownRule(**values)`` gives the rule back."""
+        """Return plain values for a model card, from which :meth:`from_dict` makes the rule again."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Self:
+        """Return the rule of a model card."""
+        standards = {name: Standard(**entry[name]) for name in ("among", "alone")}
+        return cls(**standards, medians=entry["medians"], false_rejection=entry["false_rejection"])
+
+    def _scaled(self, views: Views, codes: NDArray[np.intp]) -> Floats:
+        ratios = self.ratios(views, codes)
+        ratios = {**ratios, "lead": ratios["likeness"]}  # a difference of two likenesses
+        return np.asarray(views.table() / [ratios.get(name, 1.0) for name in VIEWS])
 
     def _ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
         ratios = {}
@@ -150,23 +200,27 @@ class UnknownRule:
                 for k, median in enumerate(medians)
                 if median > 0 and np.count_nonzero(codes == k) >= FEWEST_CELLS
             ]
-            ratios[name] = float(np.clip(np.median(found), 1e-3, MOST_RATIO)) if found else 1.0
+            ratios[name] = float(np.clip(np.median(found), 1e-3, JUDGED[name])) if found else 1.0
         return ratios
 
-    def _tails(self, views: Views, ratios: dict[str, float]) -> Floats:
-        levels = np.linspace(0, 1, N_QUANTILES)
-        tails = []
-        for name in VIEWS:
-            values = getattr(views, name).astype(np.float64) / ratios.get(name, 1.0)
-            grid = np.asarray(self.quantiles[name])
-            low = float(np.interp(TAIL, levels, grid))
-            inside = np.log(np.maximum(np.interp(values, grid, levels), TAIL))
-            tails.append(np.where(values < low, np.log(TAIL) - (low - values) / self.decay[name], inside))
-        return np.asarray(np.maximum(np.min(tails, axis=0), LEAST_FIT))
+
+def _walked(table: Floats, neighbours: Neighbours) -> Floats:
+    """Return views averaged over the cells alike, and over those alike to them, so many steps far."""
+    for _ in range(STEPS):
+        table = neighbours.smoothed(table)
+    return table
 
 
 def _too_low(ratios: dict[str, float]) -> bool:
     return any(ratios[name] < least for name, least in FOREIGN.items())
+
+
+def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:
+    """Return the value that a share of the cells falls short of, as the mean over the classes."""
+    order = np.argsort(values, kind="stable")
+    weights = 1.0 / (np.bincount(codes)[codes[order]] + FEW_CELLS)
+    below = np.cumsum(weights) - weights / 2
+    return float(np.interp(share * weights.sum(), below, values[order]))
 
 
 def _medians(values: NDArray[np.floating], codes: NDArray[np.intp], n_classes: int) -> tuple[float, ...]:

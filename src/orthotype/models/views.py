@@ -1,10 +1,11 @@
-"""How well a cell fits the class it was called, seen in three ways that need the class profiles alone.
+"""How well a cell fits the class it was called, seen in four ways that need no source cell.
 
-With u_i = x_i - delta - centre and class offsets o_k = mu_k - centre::
+With u_i = x_i - delta - centre, class offsets o_k = mu_k - centre and z_i the mean logits of the models::
 
     likeness_i = <u_i, o_k> / (|u_i| |o_k|)         does the cell point the way of its class?
     lead_i     = likeness to the most alike class - likeness to the next       is it between two classes?
     extent_i   = <u_i, o_k> / |o_k|^2               how much of what makes the class is there?
+    margin_i   = first of z_i - second of z_i       does the classifier hesitate?
 
 The mean of few cells is long because it holds their noise: |o_k|^2 is taken without the variance that n_k
 cells leave in it, sum_j s2_kj / n_k, but never less than a tenth of it.
@@ -12,7 +13,8 @@ cells leave in it, sum_j s2_kj / n_k, but never less than a tenth of it.
 Classes that a model has learned from a few target cells alone (new ones) have no part in the centre, and are
 no rivals of a source class in its lead: in the source, where the views were calibrated, there were none.
 
-A cell of a distant type has little likeness or extent; a cell of a type close to several classes has no lead.
+A cell of a distant type has little likeness or extent; a cell of a type close to several classes has no lead
+and no margin.
 """
 
 from dataclasses import dataclass
@@ -24,22 +26,27 @@ from numpy.typing import NDArray
 
 from orthotype.models.profiles import ClassProfiles
 
-VIEWS = ("likeness", "lead", "extent")
+VIEWS = ("likeness", "lead", "extent", "margin")
 LEAST_LENGTH = 0.1
 
 
 @dataclass(frozen=True)
 class Views:
-    """The three views of n cells, each of shape (n,); higher fits better."""
+    """The four views of n cells, each of shape (n,); higher fits better."""
 
     likeness: NDArray[np.float32]
     lead: NDArray[np.float32]
     extent: NDArray[np.float32]
+    margin: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: "list[Self]") -> Self:
         """Return the views of several blocks of cells as one."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in VIEWS))
+
+    def table(self) -> NDArray[np.float64]:
+        """Return the views side by side, shape (n, 4)."""
+        return np.column_stack([getattr(self, name) for name in VIEWS]).astype(np.float64)
 
 
 def view_directions(
@@ -77,6 +84,7 @@ def view_cells(
     profiles: ClassProfiles,
     shift: NDArray[np.floating] | None = None,
     own: NDArray[np.intp] | None = None,
+    ahead: NDArray[np.floating] | None = None,
 ) -> Views:
     """Return how well cells fit the classes they were called.
 
@@ -95,10 +103,14 @@ def view_cells(
     own
         The class whose mean each cell helped to make, shape (n,), for source cells: it is taken out of that
         mean, or a class of two cells would fit them perfectly. None for other cells.
+    ahead
+        Margins of their mean logits (:func:`orthotype.models.margins.margins`), shape (n,); None for zeros.
     """
     directions = view_directions(profiles, shift=shift)
     squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
-    return view_products(rows @ directions.T, squares, codes, directions, profiles=profiles, own=own)
+    return view_products(
+        rows @ directions.T, squares, codes, directions, profiles=profiles, own=own, ahead=ahead
+    )
 
 
 def view_products(
@@ -110,6 +122,7 @@ def view_products(
     profiles: ClassProfiles,
     own: NDArray[np.intp] | None = None,
     known: NDArray[np.bool_] | None = None,
+    ahead: NDArray[np.floating] | None = None,
 ) -> Views:
     """Return :func:`view_cells` from what a sweep brings along.
 
@@ -119,7 +132,7 @@ def view_products(
         Inner products of the cells with the directions, shape (n, n_classes + 1).
     squares
         Their squared lengths, shape (n,).
-    codes, own
+    codes, own, ahead
         As in :func:`view_cells`.
     directions
         From :func:`view_directions`.
@@ -151,6 +164,7 @@ def view_products(
         likeness=cosine[index, codes].astype(np.float32),
         lead=_lead(cosine, codes, seen, seen if known is None else seen & known),
         extent=extent[index, codes].astype(np.float32),
+        margin=(np.zeros(len(codes)) if ahead is None else ahead).astype(np.float32),
     )
 
 

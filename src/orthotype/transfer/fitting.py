@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orthotype import metrics
 from orthotype._version import __version__
 from orthotype.cells.backed import StoredCells, as_cells
-from orthotype.cells.cache import key_of
+from orthotype.cells.cache import EncodedCells, key_of
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
 from orthotype.cells.space import Alignment, FeatureSpace, build_space
@@ -22,9 +22,9 @@ from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
 from orthotype.models.linear.kept import KeptFits
 from orthotype.models.linear.softmax import softmax
-from orthotype.models.margins import MarginScale
+from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import neighbours_of
-from orthotype.models.profiles import class_profiles, one_hot
+from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.models.shift import called_means
 from orthotype.models.unknown import UnknownRule
 from orthotype.models.views import Views, view_cells
@@ -175,6 +175,7 @@ def fit_state(
         target=target,
         n_top_genes=n_top_genes,
         selection=selection,
+        labels=source.labels,
         block_size=block_size,
     )
     aligned = space.align(source.table.genes, species=source.table.species)
@@ -184,23 +185,16 @@ def fit_state(
     classifier.fit(X, source.labels.astype(str), groups=source.batch, kept=kept)
     classes = np.asarray(classifier.classes_, dtype=object)
     codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
-    profiles = class_profiles(
-        (rows, one_hot(codes[where], len(classes))) for where, rows in cells.blocks(AT_ONCE)
-    )
     held_out = np.nan_to_num(classifier.held_out_scores_.astype(np.float64))
-    views = Views.joined(
-        [
-            view_cells(rows, codes[where], profiles=profiles, own=codes[where])
-            for where, rows in cells.blocks(AT_ONCE)
-        ]
-    )
     state = ModelState(
         space=space,
         classes=classes,
         coef=classifier.coef_,
         intercept=classifier.intercept_,
         temperature=classifier.temperature_,
-        profiles=profiles,
+        profiles=class_profiles(
+            (rows, one_hot(codes[where], len(classes))) for where, rows in cells.blocks(AT_ONCE)
+        ),
         called=called_means(X, held_out, codes, temperature=classifier.temperature_),
         card={},
     )
@@ -208,9 +202,7 @@ def fit_state(
         **source_card(source, space, orthologs=orthologs),
         **fit_card(classifier, codes=codes, classes=classes),
         selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
-        unknown=UnknownRule.learn(
-            views, codes, n_classes=len(classes), neighbours=neighbours_of(X)
-        ).to_dict(),
+        unknown=learned_unknown(cells, codes, state.profiles, margins(held_out)).to_dict(),
         margins=asdict(MarginScale.learn(held_out)),
         top_genes=top_genes(state),
     )
@@ -224,6 +216,20 @@ def _kept_fits(source: Source, aligned: Alignment, classifier: ConsensusClassifi
     batch = [] if source.batch is None else source.batch.tolist()
     cells = (aligned.key, source.table.rows.origin, source.labels.tolist(), batch)
     return KeptFits(memory.parts / "fits", key_of(dict(memory.key), *cells, classifier.get_params()))
+
+
+def learned_unknown(
+    cells: EncodedCells, codes: NDArray[np.intp], profiles: ClassProfiles, ahead: NDArray[np.float64]
+) -> UnknownRule:
+    """Return what is usual for the source's cells, each taken out of the mean of its class."""
+    views = Views.joined(
+        [
+            view_cells(rows, codes[where], profiles=profiles, own=codes[where], ahead=ahead[where])
+            for where, rows in cells.blocks(AT_ONCE)
+        ]
+    )
+    among = neighbours_of(cells.matrix)
+    return UnknownRule.learn(views, codes, n_classes=len(profiles.n_cells), neighbours=among)
 
 
 def source_card(source: Source, space: FeatureSpace, *, orthologs: OrthologMap) -> dict[str, Any]:

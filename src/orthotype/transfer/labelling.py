@@ -19,7 +19,7 @@ from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
-from orthotype.models.unknown import UnknownRule
+from orthotype.models.unknown_first import unknown_rule
 from orthotype.models.views import Views, view_directions, view_products
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
 from orthotype.transfer.effect import Effect, measure_effect
@@ -191,7 +191,7 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     told = told._replace(places=told.places[:0])
     proba, votes = _decided(told, neighbours)
     views = _views(told, votes, moved, state)
-    rule = UnknownRule(**state.card["unknown"])
+    rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[told.squares == 0] = UNKNOWN
     fit = rule.fit(views, votes.winner, neighbours=neighbours)
@@ -220,6 +220,7 @@ class Told(NamedTuple):
     products: NDArray[np.float32]
     squares: NDArray[np.float32]
     places: NDArray[np.float32]
+    ahead: NDArray[np.float32]
 
 
 def adapted_to(state: ModelState, species: str) -> bool:
@@ -261,8 +262,8 @@ def _sweep(
     state: ModelState, target: Target | Encoded, moved: Moved, leading: NDArray[np.float32] | None
 ) -> Told:
     """Return what the models say of all cells, in one sweep over their encoded rows."""
-    extra = moved.directions if leading is None else np.vstack([moved.directions, leading])
-    heat = moved.temperature
+    heat, mean = moved.temperature, state.coef.mean(axis=0, dtype=np.float64)
+    extra = np.vstack([moved.directions, mean, *([] if leading is None else [leading])])
     sweep = Sweep(
         state.coef / np.float32(heat),
         moved.intercept / heat,
@@ -271,18 +272,22 @@ def _sweep(
         extra=extra,
     )
     n, n_cells, n_classes = len(moved.directions), target.n_cells, len(state.classes)
+    logits = slice(n, n + n_classes)
     told = Told(
         proba=np.empty((n_cells, n_classes), dtype=np.float32),
         votes=np.empty((n_cells, n_classes), dtype=np.int32),
         products=np.empty((n_cells, n), dtype=np.float32),
         squares=np.empty(n_cells, dtype=np.float32),
-        places=np.empty((n_cells, len(extra) - n), dtype=np.float32),
+        places=np.empty((n_cells, len(extra) - logits.stop), dtype=np.float32),
+        ahead=np.empty(n_cells, dtype=np.float32),
     )
+    level = moved.intercept.mean(axis=0)
     first = 0
     for rows in target.rows():
         part, said = slice(first, first + rows.shape[0]), sweep.label(rows)
         told.proba[part], told.votes[part], told.squares[part] = said.probability, said.votes, said.squares
-        told.products[part], told.places[part] = said.extra[:, :n], said.extra[:, n:]
+        told.products[part], told.places[part] = said.extra[:, :n], said.extra[:, logits.stop :]
+        told.ahead[part] = margins(said.extra[:, logits] + level)
         first = part.stop
     return told
 
@@ -299,6 +304,7 @@ def _views(told: Told, votes: Votes, moved: Moved, state: ModelState) -> Views:
                 moved.directions,
                 profiles=state.profiles,
                 known=_known(state),
+                ahead=told.ahead[part],
             )
             for part in parts
         ]

@@ -1,0 +1,198 @@
+"""How alignment, genes and the unknown rule were settled: rules compared on donors of one study.
+
+Usage::
+
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/alignment_settling.py [--rules RULE ...] [--page]
+
+No pair of ``benchmarks/alignment.py`` takes part. As in ``benchmarks/suggest_settling.py``, one donor of a
+study is the source and up to 900 cells of its other donors are the target, with counts changed as a species
+changes them. Each study comes whole, without its largest classes (up to 70 % of the target's cells are then
+strangers), and without one class at a time: four of those with ten target cells or more, evenly spread over
+their sizes. A rule is a model fitted with some constants replaced. Results:
+``benchmarks/results/alignment_settling.json`` and a table of ``docs/alignment.md``.
+"""
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import numpy as np
+
+import orthotype as ot
+from alignment import PAGE, Pair, Side, annotate, score
+from orthotype.cells import space
+from orthotype.models import shift, unknown
+from suggest import COLUMN
+from suggest_settling import changed, studies
+
+RESULTS = Path(__file__).parent / "results" / "alignment_settling.json"
+BEGIN, END = "<!-- made by benchmarks/alignment_settling.py -->", "<!-- settled -->"
+FEWEST = 10
+N_OUT = 4
+MOST_STRANGE = 0.7
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is replaced, and what it is called on the page."""
+
+    words: str
+    patches: tuple[tuple[Any, str, Any], ...] = ()
+    fit: dict[str, Any] = field(default_factory=dict)
+    with_target: bool = False
+    asked: str = "aligned"
+
+
+def whole(self: Any, table: Any) -> Any:
+    """Return the mean log tail probability in place of the worst."""
+    return self.tails(table).mean(axis=0)
+
+
+def by_cells(values: Any, codes: Any, share: float) -> float:
+    """Return a threshold for which every cell counts alike."""
+    return float(np.quantile(values, share))
+
+
+def judged(*names: str) -> tuple[tuple[Any, str, Any], ...]:
+    """Return what makes the rule judge these views."""
+    return ((unknown, "JUDGED", {name: 1.25 if name != "margin" else np.inf for name in names}),)
+
+
+RULES: Final[dict[str, Rule]] = {
+    "settled": Rule("**as it is**"),
+    "plain": Rule("no alignment, no neighbours", asked="plain"),
+    "target": Rule("genes of the target too", with_target=True),
+    "no markers": Rule("genes: no markers", ((space, "MARKERS", 0.0),)),
+    "few markers": Rule("genes: 30 markers a class", ((space, "MARKERS", 0.015),)),
+    "many markers": Rule("genes: 120 markers a class", ((space, "MARKERS", 0.06),)),
+    "more genes": Rule(
+        "genes: 4,000 by dispersion, 60 markers", ((space, "MARKERS", 0.015),), fit={"n_top_genes": 4000}
+    ),
+    "tau": Rule("shift: tau 10", ((shift, "TAU", 10.0),)),
+    "mean": Rule("unknown: mean of the three views", ((unknown.Standard, "fit", whole),)),
+    "no margin": Rule("unknown: without the margin", judged("likeness", "extent")),
+    "no likeness": Rule("unknown: without the likeness", judged("extent", "margin")),
+    "no extent": Rule("unknown: without the extent", judged("likeness", "margin")),
+    "lead": Rule("unknown: the lead as well", judged("likeness", "extent", "lead", "margin")),
+    "lead alone": Rule("unknown: the lead, no margin", judged("likeness", "extent", "lead")),
+    "one step": Rule("unknown: one step", ((unknown, "STEPS", 1),)),
+    "six steps": Rule("unknown: six steps", ((unknown, "STEPS", 6),)),
+    "by cells": Rule("unknown: threshold by cells", ((unknown, "_balanced_quantile", by_cells),)),
+    "alike": Rule("unknown: threshold by classes, all alike", ((unknown, "FEW_CELLS", 0.0),)),
+}
+COLUMNS: Final = {
+    "accuracy": "accuracy",
+    "mean_recall": "mean recall",
+    "given_recall": "mean recall as given",
+    "ece": "ECE",
+    "auroc": "AUROC",
+    "caught": "caught",
+    "false_rejection": "wrongly rejected: cells",
+    "false_rejection_per_class": "classes",
+}
+
+
+def tasks(folder: str | None) -> Iterator[tuple[Pair, str | None]]:
+    """Yield every study whole, without its largest classes, and without a class at a time, named."""
+    for name, source, target, species in studies(folder):
+        cells = changed(target)
+        here, there = (c.obs[COLUMN].astype(str).to_numpy() for c in (source, cells))
+        names, sizes = np.unique(there, return_counts=True)
+        order = np.argsort(-sizes, kind="stable")
+        shared = [(str(names[i]), int(sizes[i])) for i in order if np.count_nonzero(here == names[i]) >= 2]
+        large: list[str] = []
+        strange = 0
+        for label, size in shared[:-3]:
+            if strange + size <= MOST_STRANGE * len(there):
+                large, strange = [*large, label], strange + size
+        removable = [label for label, size in shared if size >= FEWEST]
+        spread = np.unique(np.linspace(0, len(removable) - 1, N_OUT).round().astype(int))
+        out = [(removable[i], [removable[i]]) for i in spread]
+        for without, gone in [(None, []), (None, large), *out]:
+            left = ~np.isin(here, gone)
+            sides = Side(source[left].copy(), here[left], species), Side(cells, there, species)
+            yield Pair(f"{name}{', large classes out' if without is None and gone else ''}", *sides), without
+
+
+def fitted(pair: Pair, rule: Rule) -> ot.LabelTransfer:
+    """Return a model of the source, each class with two cells or more."""
+    names, sizes = np.unique(pair.source.labels, return_counts=True)
+    kept = np.isin(pair.source.labels, names[sizes >= 2])
+    return ot.LabelTransfer(**rule.fit).fit(
+        pair.source.adata[kept].copy(),
+        labels=COLUMN,
+        species=pair.source.species,
+        target=pair.target.adata if rule.with_target else None,
+    )
+
+
+def measured(pair: Pair, without: str | None, name: str) -> dict[str, Any]:
+    """Return the scores of a rule on a task."""
+    rule = RULES[name]
+    with ExitStack() as stack:
+        for place, what, value in rule.patches:
+            stack.enter_context(patch.object(place, what, value))
+        model = fitted(pair, rule)
+        found = score(pair, model.state_.classes.astype(str), annotate(model, pair), without=without)
+    return {"rule": name, "study": pair.name, "without": without} | found[rule.asked]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the mean over the studies of every rule as a Markdown table."""
+    lines = [f"| rule | {' | '.join(COLUMNS.values())} |", "|---" * (1 + len(COLUMNS)) + "|"]
+    for name, rule in RULES.items():
+        here = [row for row in rows if row["rule"] == name]
+        if here:
+            cells = [f"{mean(here, column):.3f}" if has(here, column) else "-" for column in COLUMNS]
+            cells[4:] = ["-"] * 4 if rule.asked == "plain" else cells[4:]
+            lines.append(f"| {rule.words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def has(rows: list[dict[str, Any]], column: str) -> bool:
+    """Return whether any row has a value."""
+    return any(row.get(column) is not None for row in rows)
+
+
+def mean(rows: list[dict[str, Any]], column: str) -> float:
+    """Return the mean over studies, each the mean over its tasks."""
+    studies_ = list(dict.fromkeys(row["study"].split(",")[0] for row in rows))
+    parts = [
+        [row[column] for row in rows if row["study"].split(",")[0] == name and row.get(column) is not None]
+        for name in studies_
+    ]
+    return float(np.mean([np.mean(part) for part in parts if part]))
+
+
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rules", nargs="*", default=[*RULES])
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    if not options.page:
+        rows = [row for row in rows if row["rule"] not in options.rules]
+        every = list(tasks(os.environ.get("ORTHOTYPE_REAL_DATA")))
+        for name in options.rules:
+            rows += [measured(pair, without, name) for pair, without in every]
+            RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+            print(table([row for row in rows if row["rule"] == name]).splitlines()[-1], flush=True)
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
