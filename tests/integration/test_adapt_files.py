@@ -150,3 +150,36 @@ def test_the_command_line_adapts_to_a_file(
     said = json.loads(capsys.readouterr().out)
     assert said["target_cells"] == some.n_obs
     assert ot.load(output).state_.hash() == small_model.adapt(some, labels="given").state_.hash()
+
+
+@pytest.mark.parametrize("command", ["adapt", "suggest"])
+def test_an_amount_of_memory_is_obeyed_or_refused(
+    small_model: ot.LabelTransfer,
+    some: "AnnData",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """Little memory sends the encoded cells to disk; the answer is the same."""
+    from orthotype.cells.scratch import Scratch
+
+    made: list[Path] = []
+    plain = Scratch.__init__
+
+    def noted(self: Scratch, *arguments: Any, folder: Path | None = None, **options: Any) -> None:
+        made.append(Path(folder or "."))
+        plain(self, *arguments, folder=folder, **options)
+
+    monkeypatch.setattr("orthotype.cells.memory.LEAST", 1000)
+    path = write(some, tmp_path / "cells.h5ad")
+    work = {
+        "adapt": lambda **memory: small_model.adapt(path, labels="given", **memory).state_.hash(),
+        "suggest": lambda **memory: small_model.suggest(path, 5, **memory).index.tolist(),
+    }[command]
+    with pytest.raises(InputError, match="no amount of memory"):
+        work(max_memory="plenty")
+    expected = work()
+    assert not made
+    monkeypatch.setattr(Scratch, "__init__", noted)
+    assert work(max_memory=1) == expected
+    assert made

@@ -100,7 +100,12 @@ def no_state(folder: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("spoil", [another_key, short_data, half_a_note, no_state])
+def half_a_state(folder: Path) -> None:
+    for path in folder.glob("state-*.npz"):
+        os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("spoil", [another_key, short_data, half_a_note, no_state, half_a_state])
 def test_what_does_not_fit_is_begun_again(
     rows: sp.csr_array, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:

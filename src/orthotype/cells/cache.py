@@ -10,9 +10,11 @@ import hashlib
 import json
 import time
 import weakref
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy.sparse as sp
@@ -251,10 +253,11 @@ class Journal:
     def _read(self) -> None:
         try:
             said = json.loads((self.folder / "journal.json").read_text(encoding="utf-8"))
-            with np.load(self.folder / f"state-{said['cells']}.npz", allow_pickle=False) as held:
+            place = self.folder / f"state-{said['cells']}.npz"
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 state = {name: held[name] for name in held.files}
             whole = self._is_whole(said["values"], said["cells"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, BadZipFile):
             return
         if said["key"] == self.key and whole:
             self.cells, self.state = int(said["cells"]), state

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orthotype.cli import outputs
-from orthotype.cli.console import naming, note, progress, say, say_json, table
-from orthotype.cli.inputs import handed_over
-from orthotype.cli.options import CellsFile, Force, Json, Layer, ModelFile, Species
+from orthotype.cli.console import naming, note, say, say_json, table
+from orthotype.cli.inputs import counted, handed_over
+from orthotype.cli.options import CellsFile, Force, Json, Layer, MaxMemory, ModelFile, Species
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,7 @@ def suggest(
     species: Species = None,
     layer: Layer = None,
     seed: Seed = 0,
+    max_memory: MaxMemory = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -49,7 +50,11 @@ def suggest(
 
     outputs.ready(output, outputs.TABLE, force=force)
     fitted = load(model)
-    with progress(f"comparing the cells of {target}"), handed_over(target), naming({"the target": target}):
+    with (
+        counted(f"comparing the cells of {target}") as told,
+        handed_over(target),
+        naming({"the target": target}),
+    ):
         found = fitted.suggest(
             target,
             n,
@@ -59,6 +64,8 @@ def suggest(
             clusters=clusters,
             labelled=labelled,
             random_state=seed,
+            max_memory=max_memory,
+            progress=told,
         )
     write_table(found, output, force=force)
     if json:

@@ -206,6 +206,8 @@ class Annotator:
         clusters: str | None = None,
         labelled: Table | None = None,
         random_state: int = 0,
+        max_memory: int | str | None = None,
+        progress: Progress | None = None,
     ) -> "pd.DataFrame":
         """Return the cells to label next, a few at a time, each with the reason in words.
 
@@ -232,6 +234,8 @@ class Annotator:
             a table filled in, or its csv file.
         random_state
             Decides which cells are compared where there are more than 4,000.
+        max_memory, progress
+            For files: as for :meth:`annotate`.
 
         Returns
         -------
@@ -260,7 +264,8 @@ class Annotator:
         >>> to_label.columns[:4].tolist()
         ['label', 'predicted', 'confidence', 'status']
         """
-        state, cells = self._fitted(), as_cells(target)
+        state = self._fitted()
+        cells = as_cells(target, memory=memory_for(max_memory, progress=progress))
         request = check_request(
             cells, n=n, by=by, clusters=clusters, labelled=labelled, random_state=random_state
         )

@@ -6,10 +6,12 @@ Steps are kept until those of the next strength are.
 """
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,13 @@ class KeptFits:
 
     folder: Path
     key: str
+
+    def usable(self, fold: int) -> int:
+        """Return at how many of the first strengths fits can be taken: at none if steps are lost."""
+        step = 0
+        while self.read(step, fold) is not None:
+            step += 1
+        return step if step and self.memory(step - 1, fold) is not None else 0
 
     def read(self, step: int, fold: int) -> Minimum | None:
         """Return the fit of a fold at the strength number ``step``; None if it was not kept."""
@@ -80,9 +89,9 @@ class KeptFits:
 
     def _read(self, name: str) -> dict[str, NDArray[Any]] | None:
         try:
-            with np.load(self.folder / name, allow_pickle=False) as held:
+            with (self.folder / name).open("rb") as file, np.load(file, allow_pickle=False) as held:
                 found = {entry: held[entry] for entry in held.files}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile):
             return None
         return found if str(found.get("key")) == self.key else None
 

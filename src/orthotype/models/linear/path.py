@@ -76,7 +76,7 @@ class _Fold:
         self.objective = MultinomialObjective(rows, kept, weights, n_classes=found, penalty=L2(0.0))
         self.theta = np.zeros((rows.shape[1] + 1, found), dtype=rows.dtype)
         self.memory = Memory()
-        self.skipped = False  # the last fit was read, not made: the memory is that of an earlier one
+        self.usable: int | None = None  # at how many strengths fits can be read
 
     def fit(self, alpha: float, tol: float, max_iter: int) -> Minimum:
         """Go on to the next strength, from where the last one ended."""
@@ -100,17 +100,19 @@ class _Fold:
 
     def step(self, number: int, fold: int, alpha: float, kept: KeptFits | None, **limits: Any) -> Minimum:
         """Return the fit at a strength: the one that was kept, or a new one, which is kept then."""
-        found = None if kept is None else kept.read(number, fold)
+        if kept is None:
+            return self.fit(alpha, **limits)
+        if self.usable is None:
+            self.usable = kept.usable(fold)
+        found = kept.read(number, fold) if number < self.usable else None
         if found is None:
-            if kept is not None and self.skipped:
-                self.memory = kept.memory(number - 1, fold) or Memory()
-            self.skipped = False
             found = self.fit(alpha, **limits)
-            if kept is not None:
-                kept.keep(number, fold, found, self.memory)
+            kept.keep(number, fold, found, self.memory)
             return found
         self.objective = self.objective.with_penalty(ElasticNet(alpha, self.l1_ratio).smooth)
-        self.theta, self.skipped = found.theta, True
+        self.theta = found.theta
+        if number == self.usable - 1:
+            self.memory = kept.memory(number, fold) or Memory()
         return found
 
     def strongest(self) -> float:

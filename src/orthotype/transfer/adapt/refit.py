@@ -9,9 +9,9 @@ ever less per cell::
 
 with S the scores of the start, n labelled cells, and lengths and t, the mean squared length of the centred
 rows, in the metric of the target's unlabelled cells (:mod:`orthotype.models.linear.reduced`). The worth
-v is a half, since across species the source's certainty is worth half; a quarter, a tenth or a fiftieth if
-labelled cells that are held out are called better so: of a source that is no guide the part outside the span
-of the few cells is noise, which no number of labels takes away. Classes weigh alike in the mean loss, but one
+v is one; a half, a quarter, a tenth or a fiftieth if labelled cells that are held out are called better so:
+of a source that is no guide the part outside the span of the few cells is noise, which no number of labels
+takes away. Classes weigh alike in the mean loss, but one
 without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), a tenth: enough to stay
 reachable, too little to take cells from those with labels if the target has none of it.
 
@@ -35,7 +35,7 @@ from orthotype.transfer.adapt.starts import Start, capped_losses
 
 Floats = NDArray[np.float64]
 
-WORTHS: Final = (0.5, 0.25, 0.1, 0.02)
+WORTHS: Final = (1.0, 0.5, 0.25, 0.1, 0.02)
 STRENGTH: Final = 0.0024
 ANCHORS_WEIGH: Final = 0.1
 N_FOLDS: Final = 5

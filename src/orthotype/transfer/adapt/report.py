@@ -86,7 +86,7 @@ class AdaptReport:
     strength
         alpha of the penalty.
     worth
-        What the start's scores are worth: 0.5, or less where held-out labelled cells say that it is no guide.
+        What the start's scores are worth: 1, or less where held-out labelled cells say so.
     held_out
         Labelled cells by models that have not seen them.
     doubtful
