@@ -151,7 +151,7 @@ def test_a_name_of_nothing_known_is_a_new_class_that_begins_as_what_its_cells_we
 ) -> None:
     labels = few(small_human, 5, classes=(ACINAR,)).replace(ACINAR, "my cells")
     with pytest.warns(
-        OrthotypeWarning, match="new to the model: my cells .begins as type B pancreatic cell.$"
+        OrthotypeWarning, match="new to the model: my cells .begins as pancreatic ductal cell.$"
     ):
         adapted = small_model.adapt(small_human, labels=labels)
     said, true = adapted.predict(small_human), truth(small_human).to_numpy()

@@ -19,9 +19,12 @@ def profiles() -> ClassProfiles:
     return ClassProfiles(mean=mean, variance=np.ones_like(mean), n_cells=np.full(K, 9.0))
 
 
-def sight(unlabelled: list[int], labelled: list[int], sure: float = 1.0) -> Sight:
+def sight(unlabelled: list[int], labelled: list[int], sure: float = 1.0, *, apart: float = 0.0) -> Sight:
+    """Cells with a variance of one on each of two axes; the labelled ones ``apart`` on the first."""
     cells = np.array(unlabelled)
-    return Sight(cells, np.array(labelled, dtype=int), np.full(len(cells), sure >= 0.5))
+    n, m = len(cells), len(labelled)
+    places = np.array([[(-1) ** i, (-1) ** (i // 2)] for i in range(n)] + [[apart, 0.0]] * m)
+    return Sight(cells, np.array(labelled, dtype=int), np.full(n, sure >= 0.5), places.reshape(-1, 2))
 
 
 def anchors(
@@ -81,6 +84,16 @@ def test_labels_contradict_a_class_to_which_they_are_assigned_as_often_as_other_
     assert not common.contradicted(codes, K)[2]
 
 
+def test_labels_that_lie_elsewhere_contradict_nothing(profiles: ClassProfiles) -> None:
+    labelled, codes = [2, 2, 2, 2], np.zeros(4, dtype=int)
+    for apart, contradicted in ((0.0, True), (1.5, True), (3.0, False)):
+        seen = sight([2] * 40 + [0] * 40, labelled, apart=apart)
+        assert seen.contradicted(codes, K)[2] == contradicted
+        assert (2 in anchors(profiles, seen, codes.tolist())[1]) == (not contradicted)
+    gone = sight([2] * (FEWEST - 1) + [0] * 40, labelled, apart=9.0)
+    assert gone.contradicted(codes, K)[2], "hardly any other cell is assigned to it"
+
+
 def test_no_anchor_is_below_zero(profiles: ClassProfiles) -> None:
     assert (anchors(profiles, None, [0], shift=-9.0)[0] >= 0).all()
 
@@ -90,7 +103,7 @@ def test_unknown_cells_are_assigned_to_no_class() -> None:
     status = np.array([ASSIGNED, UNKNOWN, ASSIGNED, ASSIGNED], dtype=object)
     votes = Votes(proba.argmax(axis=1), np.full(4, 5), np.ones(4, dtype=bool))
     judged = Judged(proba, votes, status, np.zeros(4), None, {}, False, None)  # type: ignore[arg-type]
-    found = Sight.of(judged, 3, np.array([3, 1]))
+    found = Sight.of(judged, 3, np.array([3, 1]), np.zeros((4, 2)))
     assert found.unlabelled.tolist() == [3, -1, 3]
     assert found.labelled.tolist() == [3]
     assert found.sure.tolist() == [True, True, True]

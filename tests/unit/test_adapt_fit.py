@@ -193,8 +193,9 @@ def test_the_label_shift_is_taken_where_most_classes_have_a_label(start: Start) 
     target = Start("target shift", 1.0, start.delta, start.coef, start.intercept)
     labels = Start("label shift", 1.0, start.delta, start.coef, start.intercept)
     starts = [target, labels, start]
-    assert preferred(starts, np.array([0, 1, 2]), known=known) is labels
-    assert preferred(starts, np.array([0, 1, 1]), known=known) is target
+    assert preferred(starts, np.array([0, 1, 2, 0, 1, 2]), known=known) is labels
+    assert preferred(starts, np.array([0, 1, 2]), known=known) is target, "one label of each is too few"
+    assert preferred(starts, np.array([0, 1, 1, 0]), known=known) is target
     assert preferred([start, labels], np.array([0]), known=known) is start
     known[1:] = False
-    assert preferred(starts, np.array([0, 1, 2]), known=known) is target, "new classes show no shift"
+    assert preferred(starts, np.array([0, 1, 2, 0, 1, 2]), known=known) is target, "new classes show no shift"

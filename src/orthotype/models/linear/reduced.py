@@ -70,6 +70,10 @@ class Metric:
         spread = found.singular_values_ / max(float(found.singular_values_[0]), np.finfo(np.float64).tiny)
         return cls(np.asarray(found.components_, dtype=np.float64), np.sqrt(spread), REST)
 
+    def places(self, cells: sp.csr_array) -> Float64:
+        """Return where cells (n, p) lie on the axes, each scaled by what it counts, (n, d)."""
+        return np.asarray(cells @ self.axes.T) * self.scale
+
     def applied(self, values: Float64) -> Float64:
         """Return M^2 times columns (p, k)."""
         more = (self.scale**2 - self.rest**2)[:, None]

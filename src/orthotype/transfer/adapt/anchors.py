@@ -2,8 +2,11 @@
 
 The target is seen as ``annotate`` shows it, before anything is learned. Labels *contradict* a class without a
 label if half of the labelled cells of another class are assigned to it, or if labelled cells altogether, all
-of them wrongly, are at least half as often as unlabelled ones: what the source calls so, people call
-otherwise. Nothing stands for it, and it learns to give way.
+of them wrongly, are at least half as often as unlabelled ones, provided that they lie where the unlabelled
+ones do: on the principal axes of the target, the squared distance of their means is not more than twice the
+variance of the latter. What the source calls so, people call otherwise. Nothing stands for the class, and it
+learns to give way. Where they lie elsewhere, the class and what is labelled are two things that the source
+calls alike.
 
 Of any other class the surest of the unlabelled cells that are assigned to it are anchors, at most twenty, if
 there are three of them: it is *found*. If not, it may still be there; one cell half the way from the centre
@@ -29,6 +32,7 @@ FEWEST: Final = 3
 SURE: Final = 0.5
 CONTRADICTED: Final = 0.5
 HALF_WAY: Final = 0.5
+APART: Final = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +45,17 @@ class Sight:
         The class that each cell is assigned to, -1 for none, shapes (n_unlabelled,) and (n_labelled,).
     sure
         Unlabelled cells whose class has a probability of at least a half, shape (n_unlabelled,).
+    places
+        Where the cells lie, unlabelled ones first, shape (n_unlabelled + n_labelled, n_axes).
     """
 
     unlabelled: Codes
     labelled: Codes
     sure: NDArray[np.bool_]
+    places: NDArray[np.floating]
 
     @classmethod
-    def of(cls, judged: Judged, n_unlabelled: int, places: Codes) -> "Sight":
+    def of(cls, judged: Judged, n_unlabelled: int, numbers: Codes, places: NDArray[np.floating]) -> "Sight":
         """Return what was said of unlabelled cells, which come first, and of labelled ones.
 
         Parameters
@@ -57,14 +64,17 @@ class Sight:
             What the model said.
         n_unlabelled
             How many cells have no label.
+        numbers
+            Number of each class of the model among those of the adapted one, shape (n_classes,).
         places
-            Place of each class of the model among those of the adapted one, shape (n_classes,).
+            Where the cells lie.
         """
-        assigned = np.where(judged.status == UNKNOWN, -1, places[judged.votes.winner])
+        assigned = np.where(judged.status == UNKNOWN, -1, numbers[judged.votes.winner])
         return cls(
             assigned[:n_unlabelled],
             assigned[n_unlabelled:],
             judged.proba[:n_unlabelled].max(axis=1) >= SURE,
+            places,
         )
 
     def contradicted(self, codes: Codes, n_classes: int) -> NDArray[np.bool_]:
@@ -85,7 +95,19 @@ class Sight:
         usual = np.bincount(unlabelled, minlength=n_classes) / max(len(self.unlabelled), 1)
         at_all = taken.sum(axis=0) / max(len(codes), 1)
         often = (of_class >= CONTRADICTED) | (at_all >= CONTRADICTED * usual)
-        return np.asarray(often & (at_all > 0))
+        often &= at_all > 0
+        often[often] = [not self._elsewhere(int(k)) for k in np.flatnonzero(often)]
+        return np.asarray(often)
+
+    def _elsewhere(self, k: int) -> bool:
+        """Return whether labelled cells that are assigned to a class lie elsewhere than unlabelled ones."""
+        n = len(self.unlabelled)
+        own, taken = self.places[:n][self.unlabelled == k], self.places[n:][self.labelled == k]
+        if len(own) < FEWEST:
+            return False
+        variance = float(own.var(axis=0).sum())
+        apart = float(((own.mean(axis=0) - taken.mean(axis=0)) ** 2).sum())
+        return apart - variance / len(taken) > APART * variance
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,9 +97,10 @@ def lesson(
     starts = _starts(used, few, codes, known, judged)
     start = preferred(starts, codes, known=known)
     sight, sample = None, _sample(few)
-    if judged is not None and few.unlabelled is not None:
-        places = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
-        sight = Sight.of(judged, few.unlabelled.shape[0], places)
+    metric = Metric.plain(few.X.shape[1]) if sample is None else Metric.of(evenly(sample, most=MOST_MEASURED))
+    if judged is not None and sample is not None:
+        numbers = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
+        sight = Sight.of(judged, sample.shape[0] - len(codes), numbers, metric.places(sample))
     anchors = anchor_cells(
         codes,
         known=known,
@@ -109,7 +110,6 @@ def lesson(
         sight=sight,
         random_state=random_state,
     )
-    metric = Metric.plain(few.X.shape[1]) if sample is None else Metric.of(evenly(sample, most=MOST_MEASURED))
     return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric)
 
 

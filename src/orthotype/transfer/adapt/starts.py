@@ -10,8 +10,8 @@ label shift
     the same with the labels in the place of calls: d_c is the mean of the cells labelled c minus the mean of
     class c in the source, and the step is what one labelled class foretells of another
 
-Labels of a quarter of the classes say little of what all classes share: the label shift is taken where at
-least three quarters of the model's classes have a label, else the shift of the unlabelled cells, else none.
+Few labels say little of what all classes share: the label shift is taken where at least three quarters of the
+model's classes have two labels, else the shift of the unlabelled cells, else none.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 CAP = 3.0
 SOURCE, TARGET_SHIFT, LABEL_SHIFT = "source", "target shift", "label shift"
-MOST_CLASSES = 0.75
+MOST_CLASSES, FEWEST_LABELS = 0.75, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def label_shift(
 
 
 def preferred(starts: Sequence[Start], codes: NDArray[np.intp], *, known: NDArray[np.bool_]) -> Start:
-    """Return the label shift where most classes have a label, else the first start.
+    """Return the label shift where most classes have several labels, else the first start.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def preferred(starts: Sequence[Start], codes: NDArray[np.intp], *, known: NDArra
     known
         Which classes the source has cells of, shape (n_classes,).
     """
-    labelled = known & (np.bincount(codes, minlength=len(known)) > 0)
+    labelled = known & (np.bincount(codes, minlength=len(known)) >= FEWEST_LABELS)
     enough = labelled.sum() >= max(2, MOST_CLASSES * known.sum())
     by_name = {start.name: start for start in starts}
     return by_name[LABEL_SHIFT] if enough else starts[0]
