@@ -205,9 +205,9 @@ def column(rows: list[dict[str, Any]], name: str, value: str) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the pairs as a Markdown table, without and with alignment; human donors are averaged."""
     lines = [
-        "| pair | genes | step | accuracy | mean recall | macro-F1 | ECE | AUROC unknown (max. probability) "
-        "| caught | rejected wrongly: cells / classes |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| pair | genes | step | accuracy | mean recall | as given | macro-F1 | ECE "
+        "| AUROC unknown (max. probability) | caught | rejected wrongly: cells / classes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     whole = [row for row in rows if row["without"] is None]
     names = list(dict.fromkeys(group(row["pair"]) for row in whole))
@@ -223,6 +223,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{column(here, 'aligned', 'false_rejection')} / "
             f"{column(here, 'aligned', 'false_rejection_per_class')}"
         )
+        pairs.insert(2, column(here, "aligned", "given_recall"))
         cells = [name, genes, f"{np.mean([row['step'] for row in here]):.2f}", *pairs]
         cells[-1] += f" ({column(here, 'aligned', 'auroc_max_proba')})"
         cells += [column(here, "aligned", "caught"), rejected]
@@ -237,21 +238,26 @@ def removed_table(rows: list[dict[str, Any]]) -> str:
         "| rejected wrongly |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        if row["without"] is None or "auroc" not in row["aligned"]:
-            continue
-        here = [row]
-        cells = [
-            row["pair"],
-            row["without"],
-            str(row["aligned"]["n_unknown"]),
-            f"{column(here, 'plain', 'accuracy')} to {column(here, 'aligned', 'accuracy')}",
-            f"{column(here, 'aligned', 'auroc')} ({column(here, 'aligned', 'auroc_max_proba')})",
-            column(here, "aligned", "caught"),
-            column(here, "aligned", "false_rejection"),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+    out = [row for row in rows if row["without"] is not None and "auroc" in row["aligned"]]
+    for pair in dict.fromkeys(row["pair"] for row in out):
+        here = [row for row in out if row["pair"] == pair]
+        lines += [removed_line([row], row["without"], str(row["aligned"]["n_unknown"])) for row in here]
+        lines.append(removed_line(here, "**mean**", ""))
     return "\n".join(lines)
+
+
+def removed_line(rows: list[dict[str, Any]], without: str, cells: str) -> str:
+    """Return one run with a class taken out, or the mean of several, as a line of the table."""
+    words = [
+        rows[0]["pair"],
+        without,
+        cells,
+        f"{column(rows, 'plain', 'accuracy')} to {column(rows, 'aligned', 'accuracy')}",
+        f"{column(rows, 'aligned', 'auroc')} ({column(rows, 'aligned', 'auroc_max_proba')})",
+        column(rows, "aligned", "caught"),
+        column(rows, "aligned", "false_rejection"),
+    ]
+    return "| " + " | ".join(words) + " |"
 
 
 def group(name: str) -> str:

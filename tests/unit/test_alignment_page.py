@@ -15,3 +15,12 @@ def test_the_alignment_tables_are_made_from_the_results(monkeypatch: pytest.Monk
     rows = json.loads((ROOT / "benchmarks" / "results" / "alignment.json").read_text())["rows"]
     text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
     assert alignment.page(text, rows) == text
+
+
+def test_the_table_of_rules_is_made_from_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    settling = importlib.import_module("alignment_settling")
+    rows = json.loads((ROOT / "benchmarks" / "results" / "alignment_settling.json").read_text())["rows"]
+    text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+    assert settling.page(text, rows) == text
+    assert {row["rule"] for row in rows} == set(settling.RULES)

@@ -107,7 +107,7 @@ def test_cells_with_all_genes_are_labelled_without_a_word(
     assert 0 <= found["expected_loss"] < coverage.REDUCED
 
 
-@pytest.mark.parametrize(("share", "level"), [(0.75, "reduced"), (0.97, "poor")])
+@pytest.mark.parametrize(("share", "level"), [(0.8, "reduced"), (0.97, "poor")])
 def test_cells_with_few_genes_are_labelled_with_a_warning_that_names_the_level(
     small_model: ot.LabelTransfer, small_mouse: anndata.AnnData, share: float, level: str
 ) -> None:

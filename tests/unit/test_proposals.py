@@ -21,6 +21,14 @@ ACINAR = "pancreatic acinar cell"
 
 
 @pytest.fixture(scope="module")
+def small_model(small_mouse: "AnnData", small_human: "AnnData") -> ot.LabelTransfer:
+    """Give a model of the 400 mouse cells, made with the human cells in view."""
+    return ot.LabelTransfer().fit(
+        small_mouse, labels="cell_ontology_class", species="mouse", target=small_human
+    )
+
+
+@pytest.fixture(scope="module")
 def annotated(small_model: ot.LabelTransfer, small_human: "AnnData") -> "AnnData":
     return small_model.annotate(small_human)
 
