@@ -114,7 +114,7 @@ def test_annotate_as_json_counts_every_cell(orthotype: Command, kept: Path) -> N
     told = done.json
     assert told["cells"] == 300 == sum(label["cells"] for label in told["labels"].values())
     assert told["species"] == "human"
-    assert told["model_genes"]["n"] == 2000
+    assert told["model_genes"]["n"] == 2044
     cells = anndata.read_h5ad("out.h5ad")
     assert "mine_label" in cells.obs
     assert told["model_hash"] == cells.uns["mine"]["model_hash"]

@@ -20,7 +20,7 @@ donors, with counts changed as species change them, so many more fell short.
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
 view, the median over the classes that enough cells were called of target median over source median; the
 views are divided by it. The median over classes keeps it where it is when a few classes are full of cells
-that do not belong there. Below 0.45 of likeness or 0.35 of extent it is no matter of species any more
+that do not belong there. Below 0.45 of likeness, 0.35 of extent or 0.23 of margin it is no matter of species
 (another tissue, a source that is no reference): nothing is divided, and most cells come back unknown.
 
 *No agreement* is another word for another thing: there the models disagree.
@@ -48,7 +48,7 @@ TAIL = 0.05
 N_QUANTILES = 201
 # The views that are judged, and the most that a target may have of them against the source.
 JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
-FOREIGN = {"likeness": 0.45, "extent": 0.35}
+FOREIGN = {"likeness": 0.45, "extent": 0.35, "margin": 0.23}
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _walked(table: Floats, neighbours: Neighbours) -> Floats:
 
 
 def _too_low(ratios: dict[str, float]) -> bool:
-    return any(ratios[name] < least for name, least in FOREIGN.items())
+    return any(ratios.get(name, 1.0) < least for name, least in FOREIGN.items())
 
 
 def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:

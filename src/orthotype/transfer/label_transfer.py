@@ -46,7 +46,7 @@ class LabelTransfer(Annotator):
     policy
         Which orthologs become features: see ``docs/orthologs.md``.
     n_top_genes
-        Variable genes chosen per species, then united.
+        Variable genes chosen per species, then united; markers of each class come with them, 3 for every 200.
     selection
         What makes a gene variable: ``"dispersion"`` or ``"variance"`` of the encoded values.
     alpha
