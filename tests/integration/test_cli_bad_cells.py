@@ -240,7 +240,7 @@ def test_a_target_without_any_gene_of_the_model(
         names = names[[gene not in used for gene in identify(names, species="human").ids]]
     with_counts(small_human, names).write_h5ad("rest.h5ad")
     message = refused("annotate", kept / "model.safetensors", "rest.h5ad", "-o", "out.h5ad")
-    assert "none of the 2,000 genes of the model" in message
+    assert f"none of the {len(space.selected):,} genes of the model" in message
     assert "orthotype inspect" in message
 
 

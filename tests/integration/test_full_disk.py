@@ -86,7 +86,7 @@ def test_training(
     small_mouse.copy().write_h5ad(mouse)
     monkeypatch.setattr(streaming, "WORTH_KEEPING", 1)
     if fits:  # there is room for the cells, and none for the fits
-        subprocess.run(["mount", "-o", "remount,size=3500k", str(disk)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=6000k", str(disk)], check=True)
     tried: list[int] = []
     plain = KeptFits.keep
 
