@@ -32,7 +32,7 @@ def test_the_tutorial_runs_and_says_what_the_page_says(tmp_path: Path) -> None:
     assert (tmp_path / "pancreas_human.safetensors").is_file()
 
     said, shown = done.stdout.splitlines(), block("text").splitlines()
-    assert said[0] == shown[0] == "learned from 20 human cells of 10 classes"
+    assert said[0] == shown[0] == "learned from 20 human cells of 11 classes"
     acinar = next(line.split() for line in said if line.startswith("pancreatic acinar cell"))
     before, after = float(acinar[-3]), float(acinar[-2])
     assert before == 0.0

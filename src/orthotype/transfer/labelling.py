@@ -190,6 +190,7 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     )
     told = told._replace(places=told.places[:0])
     proba, votes = _decided(told, neighbours)
+    told = told._replace(proba=told.proba[:0], votes=told.votes[:0])
     views = _views(told, votes, moved, state)
     rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
