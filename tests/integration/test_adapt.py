@@ -96,6 +96,17 @@ def test_a_very_strong_pull_is_the_model_with_its_species_shift_settled(
     )
 
 
+def test_a_model_that_is_adapted_again_keeps_its_species_shift(
+    learned: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    again = learned.adapt(small_human, labels=few(small_human, 5, classes=(ALPHA,)), strength=1e6)
+    assert learned.card["adapted"]["aligned"]
+    assert again.card["adapted"]["aligned"]
+    assert again.label(small_human).shift is None
+    same = proba(again, small_human).argmax(axis=1) == proba(learned, small_human).argmax(axis=1)
+    assert same.mean() > 0.98
+
+
 def test_fold_models_differ_as_they_did(learned: ot.LabelTransfer, small_model: ot.LabelTransfer) -> None:
     old = [i for i, name in enumerate(learned.state_.classes) if name != ACINAR]
     apart = small_model.state_.coef - small_model.state_.coef.mean(axis=0)

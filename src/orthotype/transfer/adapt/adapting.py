@@ -32,7 +32,7 @@ from orthotype.transfer.adapt.starts import (
 )
 from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.fitting import top_genes
-from orthotype.transfer.labelling import label_cells
+from orthotype.transfer.labelling import adapted_to, label_cells
 from orthotype.transfer.state import ModelState
 
 Floats = NDArray[np.float64]
@@ -76,7 +76,8 @@ def adapt_state(
     task = lesson(roomy, few, names, classes, judged, places_of=state.classes, random_state=random_state)
     found = _fitted(task, strength=strength, random_state=random_state)
     adapted = _taken_on(roomy, found, task)
-    report = _report(task, few, names, relatives, found, random_state)
+    settled = adapted_to(state, few.species) or task.start.name != SOURCE
+    report = _report(task, few, names, relatives, found, aligned=settled, random_state=random_state)
     report = _with_moves(report, state, _with_card(state, adapted, report, random_state), few, block_size)
     return _with_card(state, adapted, report, random_state), report
 
@@ -159,6 +160,8 @@ def _report(
     names: Names,
     relatives: Mapping[str, str],
     found: Found,
+    *,
+    aligned: bool,
     random_state: int,
 ) -> AdaptReport:
     evidence, held_out = found.judging.evidence, found.held_out
@@ -173,7 +176,7 @@ def _report(
         new_classes=dict(relatives),
         matched=as_pairs(names.matched, names.known),
         start=task.start.name,
-        aligned=task.start.name != SOURCE,
+        aligned=aligned,
         strength=found.strength,
         worth=found.judging.worth,
         held_out=held_out_scores(before, held_out, true, classes=classes),
