@@ -92,6 +92,16 @@ def test_more_rows_than_may_span_are_spanned_by_some(
     np.testing.assert_allclose(cells @ coef.T + intercept, some.rows @ theta[:-1] + theta[-1], atol=1e-3)
 
 
+def test_inner_products_are_the_same_in_blocks(
+    cells: sp.csr_array, few: sp.csr_array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = (cells @ few.T).toarray()
+    monkeypatch.setattr(reduced, "AT_ONCE", 7)
+    for filled in (0.0, 1.0):
+        monkeypatch.setattr(reduced, "FILLED", filled)
+        np.testing.assert_allclose(reduced.inner(cells, few), expected)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_hardly_any_cells_make_the_plain_metric(cells: sp.csr_array, n: int) -> None:
     assert Metric.of(cells[:n]).axes.shape == (0, P)
