@@ -49,6 +49,8 @@ N_QUANTILES = 201
 # The views that are judged, and the most that a target may have of them against the source.
 JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
 FOREIGN = {"likeness": 0.45, "extent": 0.35, "margin": 0.23}
+# Margins shrink with the genes that cells lack: then they say nothing of the tissue.
+FOREIGN_IN_PART = {name: FOREIGN[name] for name in ("likeness", "extent")}
 
 
 @dataclass(frozen=True)
@@ -139,25 +141,36 @@ class UnknownRule:
         medians = {name: _medians(getattr(views, name), codes, n_classes) for name in JUDGED}
         return cls(among, alone, medians, false_rejection)
 
-    def ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
+    def ratios(
+        self, views: Views, codes: NDArray[np.intp], *, limits: Mapping[str, float] = FOREIGN
+    ) -> dict[str, float]:
         """Return how much less alike than the source's the cells of a target are, 1 for no less, per view.
 
         1 where no class was called for at least ten cells, and for a target that is too unlike the source for
         this to be a matter of species (:meth:`foreign`): then nothing is made up for.
         """
         ratios = self._ratios(views, codes)
-        return dict.fromkeys(ratios, 1.0) if _too_low(ratios) else ratios
+        return dict.fromkeys(ratios, 1.0) if _too_low(ratios, limits) else ratios
 
-    def foreign(self, views: Views, codes: NDArray[np.intp]) -> bool:
+    def foreign(
+        self, views: Views, codes: NDArray[np.intp], *, limits: Mapping[str, float] = FOREIGN
+    ) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted.
 
         The likeness of cells to their classes is less than 0.45 of the source's, or the extent less than
         0.35. Cells of one study stayed above 0.45 in both however much their counts were changed; pairs of
         unlike tissues lie below one of them.
         """
-        return _too_low(self._ratios(views, codes))
+        return _too_low(self._ratios(views, codes), limits)
 
-    def fit(self, views: Views, codes: NDArray[np.intp], *, neighbours: Neighbours | None = None) -> Floats:
+    def fit(
+        self,
+        views: Views,
+        codes: NDArray[np.intp],
+        *,
+        neighbours: Neighbours | None = None,
+        limits: Mapping[str, float] = FOREIGN,
+    ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly.
 
         Parameters
@@ -168,8 +181,10 @@ class UnknownRule:
             The class that each was called.
         neighbours
             The cells like each; None to judge every cell alone.
+        limits
+            Shares of the source's views below which a target is foreign.
         """
-        table = self._scaled(views, codes)
+        table = self._scaled(views, codes, limits)
         return self.alone.fit(table) if neighbours is None else self.among.fit(_walked(table, neighbours))
 
     def unknown(self, fit: Floats, *, alone: bool = False) -> NDArray[np.bool_]:
@@ -186,8 +201,8 @@ class UnknownRule:
         standards = {name: Standard(**entry[name]) for name in ("among", "alone")}
         return cls(**standards, medians=entry["medians"], false_rejection=entry["false_rejection"])
 
-    def _scaled(self, views: Views, codes: NDArray[np.intp]) -> Floats:
-        ratios = self.ratios(views, codes)
+    def _scaled(self, views: Views, codes: NDArray[np.intp], limits: Mapping[str, float]) -> Floats:
+        ratios = self.ratios(views, codes, limits=limits)
         ratios = {**ratios, "lead": ratios["likeness"]}  # a difference of two likenesses
         return np.asarray(views.table() / [ratios.get(name, 1.0) for name in VIEWS])
 
@@ -211,8 +226,8 @@ def _walked(table: Floats, neighbours: Neighbours) -> Floats:
     return table
 
 
-def _too_low(ratios: dict[str, float]) -> bool:
-    return any(ratios.get(name, 1.0) < least for name, least in FOREIGN.items())
+def _too_low(ratios: dict[str, float], limits: Mapping[str, float]) -> bool:
+    return any(ratios.get(name, 1.0) < least for name, least in limits.items())
 
 
 def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:

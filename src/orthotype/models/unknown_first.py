@@ -11,16 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.models.neighbours import Neighbours
-from orthotype.models.unknown import Floats, Standard, UnknownRule
+from orthotype.models.unknown import FOREIGN, Floats, Standard, UnknownRule
 from orthotype.models.views import Views
 
 
 class FirstUnknownRule(UnknownRule):
     """The rule of format 1."""
 
-    def fit(self, views: Views, codes: NDArray[np.intp], *, neighbours: Neighbours | None = None) -> Floats:
+    def fit(
+        self,
+        views: Views,
+        codes: NDArray[np.intp],
+        *,
+        neighbours: Neighbours | None = None,
+        limits: Mapping[str, float] = FOREIGN,
+    ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly."""
-        worst = self.alone.fit(self._scaled(views, codes))
+        worst = self.alone.fit(self._scaled(views, codes, limits))
         return worst if neighbours is None else neighbours.smoothed(worst)
 
     @classmethod

@@ -19,6 +19,7 @@ from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
+from orthotype.models.unknown import FOREIGN, FOREIGN_IN_PART
 from orthotype.models.unknown_first import unknown_rule
 from orthotype.models.views import Views, view_directions, view_products
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
@@ -28,8 +29,9 @@ from orthotype.transfer.state import ModelState
 from orthotype.transfer.target import Encoded, Target
 
 AT_ONCE = 1 << 15
+MOST_GENES = 0.5
 
-FOREIGN = (
+FOREIGN_TOLD = (
     "the cells as a whole are too unlike the source for its labels to be trusted: another tissue, or a "
     "source that lacks most of their types; most cells come back unknown"
 )
@@ -129,7 +131,7 @@ def label_cells(
     target = Target(table, aligned, block_size)
     found = judge(used, target, options, shifted=not adapted_to(state, table.species))
     if found.foreign:
-        warn(FOREIGN)
+        warn(FOREIGN_TOLD)
     return Labelling(
         predictions=Predictions(
             cells=table.names,
@@ -195,12 +197,19 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[told.squares == 0] = UNKNOWN
-    fit = rule.fit(views, votes.winner, neighbours=neighbours)
+    limits = FOREIGN if _most_genes(state) else FOREIGN_IN_PART
+    fit = rule.fit(views, votes.winner, neighbours=neighbours, limits=limits)
     foreign = False
     if options.unknown == "similarity":
         status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
-        foreign = rule.foreign(views, votes.winner)
-    return Judged(proba, votes, status, fit, views, rule.ratios(views, votes.winner), foreign, moved)
+        foreign = rule.foreign(views, votes.winner, limits=limits)
+    ratios = rule.ratios(views, votes.winner, limits=limits)
+    return Judged(proba, votes, status, fit, views, ratios, foreign, moved)
+
+
+def _most_genes(state: ModelState) -> bool:
+    """Return whether the cells have most genes of the model: those they lack have no weight in it."""
+    return bool((state.coef != 0).any(axis=(0, 1)).mean() >= MOST_GENES)
 
 
 class Moved(NamedTuple):
