@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import orthotype as ot
 from orthotype.cells.table import CellTable, open_cells
 from orthotype.errors import InputError
-from orthotype.models.groups import Places, find_groups, join_groups, likeness
+from orthotype.models.groups import Places, find_groups, join_groups, likeness, profiles_of
 from orthotype.transfer import proposals, unknown_cells
 from orthotype.transfer.proposals import Proposals, propose_for, propose_groups
 
@@ -196,8 +196,9 @@ def test_too_few_cells_are_no_group_and_strangers_join_none(rng: np.random.Gener
 def test_likeness_stands_between_the_next_class_and_the_class_itself(rng: np.random.Generator) -> None:
     rows, types = simulated(rng, [60, 60, 30])
     members = {0: np.flatnonzero(types == 0)[:40], 1: np.flatnonzero(types == 1)}
-    own = likeness(rows, np.flatnonzero(types == 0)[40:], members=members, to=0, seed=0)
-    other = likeness(rows, np.flatnonzero(types == 2), members=members, to=0, seed=0)
+    about = {"own": members[0], "profiles": profiles_of(rows, members), "to": 0, "seed": 0}
+    own = likeness(rows, np.flatnonzero(types == 0)[40:], **about)
+    other = likeness(rows, np.flatnonzero(types == 2), **about)
     assert own.standing > 0.8
     assert other.standing < 0.2
     assert own.own > own.next

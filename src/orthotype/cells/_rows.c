@@ -260,22 +260,44 @@ static int64_t ordered(const aligned_t *out, room_t *room, int64_t found, int64_
     return place;
 }
 
+/* The value if the code says that it counts to the library size, else 0; without a branch. */
+static inline double counted(float value, int32_t code) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits &= (uint32_t)-(code & 1);
+    memcpy(&value, &bits, sizeof bits);
+    return (double)value;
+}
+
+#define ALIGN_ONE(PART)                                      \
+    {                                                        \
+        uint64_t gene = (uint64_t)indices[e + PART];         \
+        if (gene >= p) return OUT_OF_RANGE;                  \
+        int32_t code = genes[gene];                          \
+        total[PART] += counted(values[e + PART], code);      \
+        columns[found] = code >> 1;                          \
+        chosen[found] = values[e + PART];                    \
+        found += code >= 0;                                  \
+    }
+
 #define DEFINE_ALIGN(INDEX)                                                                                  \
     static int align_##INDEX(const block_t *block, const float *values, const aligned_t *out, room_t *room) { \
-        const INDEX *indices = block->indices;                                                               \
+        const INDEX *restrict indices = block->indices;                                                      \
+        const int32_t *restrict genes = out->genes;                                                          \
+        int32_t *restrict columns = room->columns;                                                           \
+        float *restrict chosen = room->values;                                                               \
+        uint64_t p = (uint64_t)out->p;                                                                       \
         int64_t place = 0;                                                                                   \
         out->indptr[0] = 0;                                                                                  \
         for (int64_t i = 0; i < block->n; i++) {                                                             \
-            int64_t found = 0, first = end_of(block, i), end = end_of(block, i + 1);                         \
+            int64_t found = 0, e = end_of(block, i), end = end_of(block, i + 1);                             \
             double total[4] = {0};                                                                           \
-            for (int64_t e = first; e < end; e++) {                                                          \
-                if ((uint64_t)indices[e] >= (uint64_t)out->p) return OUT_OF_RANGE;                           \
-                int32_t code = out->genes[indices[e]];                                                       \
-                total[(e - first) & 3] += code & 1 ? (double)values[e] : 0.0;                                \
-                room->columns[found] = code >> 1;                                                            \
-                room->values[found] = values[e];                                                             \
-                found += code >= 0;                                                                          \
+            for (; e + 4 <= end; e += 4) {                                                                   \
+                ALIGN_ONE(0) ALIGN_ONE(1) ALIGN_ONE(2) ALIGN_ONE(3)                                          \
             }                                                                                                \
+            if (e < end) ALIGN_ONE(0)                                                                        \
+            if (e + 1 < end) ALIGN_ONE(1)                                                                    \
+            if (e + 2 < end) ALIGN_ONE(2)                                                                    \
             place = ordered(out, room, found, place);                                                        \
             out->totals[i] = (total[0] + total[1]) + (total[2] + total[3]);                                  \
             out->indptr[i + 1] = (int32_t)place;                                                             \

@@ -90,7 +90,7 @@ class GeneMoments:
     def _add_cells(self, block: sp.csr_array, totals: NDArray[np.float64], encoded: sp.csr_array) -> None:
         """Add cells that are in one piece."""
         self.n_cells += int(block.shape[0])
-        np.add.at(self.n_nonzero, block.indices, (block.data > 0).astype(np.int64))
+        self.n_nonzero += np.bincount(block.indices[block.data > 0], minlength=self.n_nonzero.size)
         linear = normalised(block, totals)
         self._add("linear", block.indices, linear)
         self._add("log", block.indices, np.log1p(linear))

@@ -129,7 +129,14 @@ class Likeness:
         return (self.group - self.next) / max(self.own - self.next, 0.02)
 
 
-def likeness(rows: sp.csr_array, group: Codes, *, members: dict[int, Codes], to: int, seed: int) -> Likeness:
+def profiles_of(rows: sp.csr_array, members: dict[int, Codes]) -> dict[int, Floats]:
+    """Return the mean of the cells of each class."""
+    return {code: _mean(rows, cells) for code, cells in members.items()}
+
+
+def likeness(
+    rows: sp.csr_array, group: Codes, *, own: Codes, profiles: dict[int, Floats], to: int, seed: int
+) -> Likeness:
     """Return how alike a group and one of the classes are.
 
     Parameters
@@ -138,15 +145,16 @@ def likeness(rows: sp.csr_array, group: Codes, *, members: dict[int, Codes], to:
         Encoded cells, shape (n, n_features).
     group
         Positions of the cells of the group.
-    members
-        Positions of the cells called each class, at least two of each.
+    own
+        Positions of the cells of the class, at least two.
+    profiles
+        Mean of each class.
     to
         The class.
     seed
         Decides the halves of the class.
     """
-    profiles = {code: _mean(rows, cells) for code, cells in members.items()}
-    rng, own = np.random.default_rng(seed), members[to]
+    rng = np.random.default_rng(seed)
     size = max(1, min(len(group), len(own) // 2))
     halves = []
     for _ in range(N_HALVES):

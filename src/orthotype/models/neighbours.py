@@ -24,13 +24,15 @@ References
 Zelnik-Manor and Perona (2004), Self-tuning spectral clustering, NIPS.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.models.linear.threads import one_blas_thread
+from orthotype.models.linear.threads import available_threads, one_blas_thread
 from orthotype.models.nearest import Landmarks
 
 Floats = NDArray[np.float64]
@@ -41,6 +43,7 @@ SCALE_AT = 3
 ALL_PAIRS = 20_000
 LANDMARKS = 10_000
 AT_ONCE = 1 << 15
+MOST_THREADS = 4
 BALANCE = 0.75
 SHARPEN = 1.5
 
@@ -64,11 +67,13 @@ class Neighbours:
         """Return values, one row per cell, drawn to those of the cells alike."""
         of_landmarks = np.asarray(values[self.landmarks], dtype=np.float64)
         found = np.empty(values.shape)
-        for first in range(0, len(values), AT_ONCE):
-            part = slice(first, min(first + AT_ONCE, len(values)))
+
+        def smooth(part: slice) -> None:
             near = self.affinity[part]
             total = 1.0 + np.asarray(near.sum(axis=1)).reshape((-1,) + (1,) * (values.ndim - 1))
             found[part] = (values[part].astype(np.float64) + near @ of_landmarks) / total
+
+        side_by_side(smooth, len(values))
         return found
 
     def leaned(self, proba: NDArray[np.floating]) -> Floats:
@@ -77,8 +82,8 @@ class Neighbours:
         common = (mean + 1.0 / max(len(proba), 1)) ** BALANCE
         of_landmarks = np.asarray(proba[self.landmarks], dtype=np.float64)
         leaned = np.empty(proba.shape)
-        for first in range(0, len(proba), AT_ONCE):
-            part = slice(first, min(first + AT_ONCE, len(proba)))
+
+        def lean(part: slice) -> None:
             near, wide = self.affinity[part], np.asarray(proba[part], dtype=np.float64)
             degree = np.asarray(near.sum(axis=1), dtype=np.float64).reshape(-1, 1)
             said = np.asarray(near @ of_landmarks) / common
@@ -87,7 +92,20 @@ class Neighbours:
             mixed = wide + said
             np.power(mixed, SHARPEN, out=mixed, where=degree > 0)
             leaned[part] = mixed / mixed.sum(axis=1, keepdims=True)
+
+        side_by_side(lean, len(proba))
         return leaned
+
+
+def side_by_side(work: Callable[[slice], None], n: int) -> None:
+    """Do work on consecutive parts of n cells, several at a time; each writes into places of its own."""
+    parts = [slice(first, min(first + AT_ONCE, n)) for first in range(0, n, AT_ONCE)]
+    if len(parts) < 2:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(min(available_threads(), MOST_THREADS)) as threads:
+        list(threads.map(work, parts))
 
 
 def leading_directions(

@@ -33,6 +33,7 @@ from orthotype.models.groups import (
     find_groups,
     join_groups,
     likeness,
+    profiles_of,
 )
 from orthotype.transfer.annotated import read_annotation
 from orthotype.transfer.group_markers import NO_MARKERS, group_markers
@@ -218,11 +219,11 @@ def propose_groups(
         n_markers=max(n_markers, SHOWN),
     )
     shown = markers[markers["rank"] <= SHOWN].groupby("group")["gene"].agg(", ".join)
-    known_classes = [str(name) for name in classes]
+    known = Known.of(found, [str(name) for name in classes])
     described = [
         {
             "cells": int(np.count_nonzero(whole == k)),
-            **_describe(k, found, known_classes, seed=random_state),
+            **_describe(k, found, known, seed=random_state),
             "markers": str(shown.get(name, "")),
         }
         for k, name in enumerate(names)
@@ -259,14 +260,6 @@ class Grouped(NamedTuple):
         """Group of each unknown cell, -1 for all others."""
         return np.where(self.seen.unknown, self.groups, -1)
 
-    def members(self) -> dict[int, Codes]:
-        """Return the cells of each class of which there are enough."""
-        seen = self.seen
-        cells = [
-            np.flatnonzero(seen.assigned & (seen.winner == code)) for code in range(len(seen.n_assigned))
-        ]
-        return {code: own for code, own in enumerate(cells) if len(own) >= FEWEST_CELLS}
-
     def company(self, group: int) -> NDArray[np.float64]:
         """Return the share of the company of each class that lies in a group, shape (n_classes,)."""
         seen, n_classes = self.seen, len(self.seen.n_assigned)
@@ -274,6 +267,22 @@ class Grouped(NamedTuple):
         beside = np.bincount(seen.winner[company & (self.groups == group)], minlength=n_classes)
         at_hand = np.bincount(seen.winner[company], minlength=n_classes)
         return np.divide(beside, at_hand, out=np.zeros(n_classes), where=at_hand > 0)
+
+
+class Known(NamedTuple):
+    """The classes: their names, the cells of each of which there are enough, and the means of these."""
+
+    names: Sequence[str]
+    members: dict[int, Codes]
+    profiles: dict[int, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, found: Grouped, names: Sequence[str]) -> "Known":
+        """Look at the cells of each class."""
+        seen = found.seen
+        cells = [np.flatnonzero(seen.assigned & (seen.winner == code)) for code in range(len(names))]
+        members = {code: own for code, own in enumerate(cells) if len(own) >= FEWEST_CELLS}
+        return cls(names, members, profiles_of(found.encoded, members))
 
 
 def _groups_of(
@@ -312,26 +321,28 @@ def _largest_first(codes: Codes, *, unknown: NDArray[np.bool_]) -> Codes:
     return np.asarray(new[codes])
 
 
-def _describe(group: int, found: Grouped, classes: Sequence[str], *, seed: int) -> dict[str, Any]:
+def _describe(group: int, found: Grouped, known: Known, *, seed: int) -> dict[str, Any]:
     """Return what is known of one group."""
-    seen, members = found.seen, found.members()
+    seen, members = found.seen, known.members
     inside = np.flatnonzero(found.unknown == group)
-    nearest = int(np.bincount(seen.winner[inside], minlength=len(classes)).argmax())
-    alike = Likeness(np.nan, np.nan, np.nan)
-    if nearest in members:
-        alike = likeness(found.encoded, inside, members=members, to=nearest, seed=seed)
+    nearest = int(np.bincount(seen.winner[inside], minlength=len(known.names)).argmax())
     host, tail = _host(group, found)
+    alike = {
+        code: likeness(found.encoded, inside, own=members[code], profiles=known.profiles, to=code, seed=seed)
+        for code in {nearest, host} & set(members)
+    }
     probably = ""
-    if host in members:
-        standing = likeness(found.encoded, inside, members=members, to=host, seed=seed).standing
+    if host in alike:
+        standing = alike[host].standing
         misfits = (tail and standing >= STANDING) or (host == nearest and standing >= THE_SAME)
-        probably = classes[host] if misfits else ""
+        probably = known.names[host] if misfits else ""
+    like_nearest = alike.get(nearest, Likeness(np.nan, np.nan, np.nan))
     return {
-        "nearest": classes[nearest],
+        "nearest": known.names[nearest],
         "share_nearest": float(np.mean(seen.winner[inside] == nearest)),
-        "likeness": alike.group,
-        "likeness_own": alike.own,
-        "likeness_next": alike.next,
+        "likeness": like_nearest.group,
+        "likeness_own": like_nearest.own,
+        "likeness_next": like_nearest.next,
         "probably": probably,
         "coherence": coherence(found.places[np.isin(np.flatnonzero(seen.placed), inside)]),
     }
