@@ -13,6 +13,7 @@ COMMANDS = (
     ("annotate",),
     ("suggest",),
     ("adapt",),
+    ("calibrate",),
     ("evaluate",),
     ("report",),
     ("models",),
@@ -44,13 +45,16 @@ def test_the_first_page_names_every_command_in_whole_sentences(orthotype: Comman
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", "inspect", "train", "annotate", "suggest", "adapt", "evaluate", "models list", "models show"],
+    [
+        *("demo", "inspect", "train", "annotate", "suggest", "adapt", "calibrate", "evaluate"),
+        *("models list", "models show"),
+    ],
 )
 def test_commands_that_report_have_json(orthotype: Command, name: str) -> None:
     assert "--json" in orthotype(*name.split(), "--help").out
 
 
-@pytest.mark.parametrize("name", ["demo", "train", "annotate", "suggest", "adapt", "report"])
+@pytest.mark.parametrize("name", ["demo", "train", "annotate", "suggest", "adapt", "calibrate", "report"])
 def test_commands_that_write_have_force(orthotype: Command, name: str) -> None:
     assert "--force" in orthotype(*name.split(), "--help").out
 

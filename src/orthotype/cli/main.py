@@ -5,6 +5,7 @@ import typer
 from orthotype.cli import (
     adapt,
     annotate,
+    calibrate,
     datasets,
     demo,
     evaluate,
@@ -44,6 +45,7 @@ app.command("train")(train.train)
 app.command("annotate")(annotate.annotate)
 app.command("suggest")(suggest.suggest)
 app.command("adapt")(adapt.adapt)
+app.command("calibrate")(calibrate.calibrate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("study")(study.study)
