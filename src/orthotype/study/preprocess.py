@@ -17,7 +17,7 @@ and names that they gave to theirs do not fit.
 """
 
 import warnings
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,11 +29,13 @@ from orthotype.cells.clusters import name_clusters
 from orthotype.cells.counts import Counts, find_counts
 from orthotype.cells.quiet import quiet
 from orthotype.cells.rows import stored_blocks
-from orthotype.errors import InputError, OrthotypeWarning, Problems, listed
+from orthotype.errors import InputError, OrthotypeWarning
 from orthotype.genes.clean import split_genome
 from orthotype.genes.identify import identify
 from orthotype.genes.species import TABLED, resolve_species
 from orthotype.genes.tables import gene_table
+from orthotype.study import preprocess_graph
+from orthotype.study.thresholds import STUMPF2020, Thresholds, published
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -41,62 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["STUMPF2020", "Thresholds", "name_clusters", "preprocess"]
 
 BLOCK: Final = 4096
-CLUSTERINGS: Final = ("louvain", "leiden")
 MITOCHONDRIAL: Final = "mt-"
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Every number of the way from raw counts to clusters.
-
-    Attributes
-    ----------
-    min_counts, max_counts
-        UMI of a cell, both included.
-    min_genes
-        Genes of a cell, mitochondrial ones not counted.
-    max_mito
-        Cells with this share of mitochondrial UMI, or more, are left out.
-    min_cells
-        Cells that a gene must be seen in.
-    target_sum
-        Each cell is scaled to this sum before the logarithm.
-    min_mean, max_mean, min_dispersion
-        Bounds of a variable gene: its mean on the logarithmic scale, its normalised dispersion.
-    scale_max
-        Before the PCA a gene is divided by its standard deviation and cut here; None leaves it as it is.
-    n_components
-        Principal components for neighbours and map.
-    n_neighbors
-        Neighbours of a cell.
-    clustering, resolution, n_starts
-        ``"louvain"`` or ``"leiden"``; higher resolutions give more clusters; runs of which the best is kept.
-    umap
-        Whether to make a map.
-    """
-
-    min_counts: int = 200
-    max_counts: int = 40_000
-    min_genes: int = 200
-    max_mito: float = 0.05
-    min_cells: int = 3
-    target_sum: float = 10_000.0
-    min_mean: float = 0.0125
-    max_mean: float = 4.0
-    min_dispersion: float = 0.5
-    scale_max: float | None = 10.0
-    n_components: int = 11
-    n_neighbors: int = 30
-    clustering: str = "louvain"
-    resolution: float = 1.1
-    n_starts: int = 10
-    umap: bool = True
-
-
-STUMPF2020: Final = {
-    "mouse": Thresholds(),
-    "human": Thresholds(max_mito=0.08, n_components=10),
-}
 
 
 def preprocess(
@@ -146,12 +93,10 @@ def preprocess(
     OrthotypeError
         If scanpy or igraph is not installed.
     """
-    from orthotype.study import preprocess_graph
-
     preprocess_graph.import_scanpy()
     kind = resolve_species(species).name
-    chosen = thresholds or _published(kind)
-    _check(chosen)
+    chosen = thresholds or published(kind)
+    chosen.check()
     if key_added in adata.obs:
         raise InputError(
             f"the data have an obs column {key_added!r} already; expected none, so that nothing is lost; "
@@ -182,32 +127,6 @@ def mitochondrial(names: pd.Index, species: str) -> NDArray[np.bool_]:
     symbols = gene_table(species).symbol_of
     ids = identify(names, species=species).ids
     return np.array([symbols.get(gene, "").lower().startswith(MITOCHONDRIAL) for gene in ids])
-
-
-def _published(species: str) -> Thresholds:
-    if species not in STUMPF2020:
-        raise InputError(
-            f"there are no published thresholds for {species}; expected one of {listed(STUMPF2020)}; "
-            "pass thresholds=Thresholds(...) of your own"
-        )
-    return STUMPF2020[species]
-
-
-def _check(thresholds: Thresholds) -> None:
-    """Raise everything that makes no sense in the thresholds."""
-    problems = Problems("the thresholds")
-    if thresholds.clustering not in CLUSTERINGS:
-        problems.add(f"clustering={thresholds.clustering!r}", expected=f"one of {listed(CLUSTERINGS)}")
-    for field in fields(thresholds):
-        value = getattr(thresholds, field.name)
-        least = 1 if field.name in {"n_components", "n_neighbors", "n_starts"} else 0
-        if field.name != "min_dispersion" and isinstance(value, int | float) and not value >= least:
-            problems.add(f"{field.name}={value}", expected=f"at least {least}")
-    if thresholds.max_counts < thresholds.min_counts:
-        problems.add(
-            f"max_counts={thresholds.max_counts}", expected=f"at least min_counts={thresholds.min_counts}"
-        )
-    problems.raise_if_any()
 
 
 def _passed(

@@ -16,11 +16,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.errors import InputError, OrthotypeError
+from orthotype.study.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-    from orthotype.study.preprocess import Thresholds
 
 NEEDED = (
     'preprocessing needs scanpy and igraph, and {name} is not installed; pip install "orthotype[scanpy]", or '
