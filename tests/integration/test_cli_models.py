@@ -69,8 +69,8 @@ def test_annotate_takes_the_name(orthotype: Command, few: anndata.AnnData) -> No
     done = orthotype("annotate", "mouse-marrow", "human.h5ad", "-o", "out.h5ad")
     assert done.code == 0, done.err
     out = anndata.read_h5ad("out.h5ad")
-    right = (out.obs["orthotype_nearest_class"].astype(str) == "erythroid").to_numpy()
+    right = (out.obs["orthotype_label"].astype(str) == "erythroid").to_numpy()
     assert right[:60].mean() > 0.9
     assert right[60:].mean() < 0.5
-    assert "too unlike the source for its labels to be trusted" in done.err
+    assert "too unlike the source" not in done.err
     assert out.uns["orthotype"]["model_hash"] == ot.load("mouse-marrow").state_.hash()

@@ -138,3 +138,13 @@ def test_a_target_that_is_foreign_as_a_whole_comes_back_mostly_unknown(rule: Unk
     assert rule.unknown(rule.fit(other_tissue, codes)).mean() > 0.95
     other_species = views(np.random.default_rng(9), 900, loss=0.6)
     assert not rule.foreign(other_species, codes)
+    assert rule.foreign(other_species, codes, kin=0.1)
+    assert not rule.foreign(other_tissue, codes, kin=0.5)
+
+
+def test_what_is_less_alike_is_made_up_for_among_kin_and_unknown_elsewhere(rule: UnknownRule) -> None:
+    codes = np.repeat([0, 1, 2], 300)
+    target = views(np.random.default_rng(9), 900, loss=0.35)
+    assert rule.unknown(rule.fit(target, codes, kin=0.1)).mean() > 0.95
+    assert rule.ratios(target, codes, kin=0.1) == dict.fromkeys(("likeness", "extent", "margin"), 1.0)
+    assert rule.unknown(rule.fit(target, codes, kin=0.5)).mean() < 0.2

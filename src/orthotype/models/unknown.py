@@ -20,19 +20,22 @@ donors, with counts changed as species change them, so many more fell short.
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
 view, the median over the classes that enough cells were called of target median over source median; the
 views are divided by it. The median over classes keeps it where it is when a few classes are full of cells
-that do not belong there. Below 0.45 of likeness, 0.35 of extent or 0.23 of margin it is no matter of species
-(another tissue, a source that is no reference): nothing is divided, and most cells come back unknown.
+that do not belong there. Where the target is no kin of the source (:mod:`orthotype.models.kinship`) it is no
+matter of species: nothing is divided, and most cells come back unknown. Of a target too small for its kinship
+to be told, the same is said if likeness is below 0.45 or extent below 0.35.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isnan, nan
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orthotype.models.kinship import LEAST_KINSHIP
 from orthotype.models.neighbours import Neighbours
 from orthotype.models.views import VIEWS, Views
 
@@ -48,9 +51,8 @@ TAIL = 0.05
 N_QUANTILES = 201
 # The views that are judged, and the most that a target may have of them against the source.
 JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
-FOREIGN = {"likeness": 0.45, "extent": 0.35, "margin": 0.23}
-# Margins shrink with the genes that cells lack: then they say nothing of the tissue.
-FOREIGN_IN_PART = {name: FOREIGN[name] for name in ("likeness", "extent")}
+# The least of them, for a target whose kinship cannot be told.
+LEAST_ALIKE = {"likeness": 0.45, "extent": 0.35}
 
 
 @dataclass(frozen=True)
@@ -141,27 +143,23 @@ class UnknownRule:
         medians = {name: _medians(getattr(views, name), codes, n_classes) for name in JUDGED}
         return cls(among, alone, medians, false_rejection)
 
-    def ratios(
-        self, views: Views, codes: NDArray[np.intp], *, limits: Mapping[str, float] = FOREIGN
-    ) -> dict[str, float]:
+    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> bool:
+        """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
+        return self._unlike(views, codes) if isnan(kin) else kin < LEAST_KINSHIP
+
+    def _unlike(self, views: Views, codes: NDArray[np.intp]) -> bool:
+        """Return whether its cells are much less alike to their classes than those of the source."""
+        ratios = self._ratios(views, codes)
+        return any(ratios[name] < least for name, least in LEAST_ALIKE.items())
+
+    def ratios(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> dict[str, float]:
         """Return how much less alike than the source's the cells of a target are, 1 for no less, per view.
 
-        1 where no class was called for at least ten cells, and for a target that is too unlike the source for
-        this to be a matter of species (:meth:`foreign`): then nothing is made up for.
+        1 where no class was called for at least ten cells, and for a target that is :meth:`foreign`: then
+        nothing is made up for.
         """
         ratios = self._ratios(views, codes)
-        return dict.fromkeys(ratios, 1.0) if _too_low(ratios, limits) else ratios
-
-    def foreign(
-        self, views: Views, codes: NDArray[np.intp], *, limits: Mapping[str, float] = FOREIGN
-    ) -> bool:
-        """Return whether the target as a whole is too unlike the source for its labels to be trusted.
-
-        The likeness of cells to their classes is less than 0.45 of the source's, or the extent less than
-        0.35. Cells of one study stayed above 0.45 in both however much their counts were changed; pairs of
-        unlike tissues lie below one of them.
-        """
-        return _too_low(self._ratios(views, codes), limits)
+        return dict.fromkeys(ratios, 1.0) if self.foreign(views, codes, kin=kin) else ratios
 
     def fit(
         self,
@@ -169,7 +167,7 @@ class UnknownRule:
         codes: NDArray[np.intp],
         *,
         neighbours: Neighbours | None = None,
-        limits: Mapping[str, float] = FOREIGN,
+        kin: float = nan,
     ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly.
 
@@ -181,10 +179,11 @@ class UnknownRule:
             The class that each was called.
         neighbours
             The cells like each; None to judge every cell alone.
-        limits
-            Shares of the source's views below which a target is foreign.
+        kin
+            Kinship of the target with the source (:func:`orthotype.models.kinship.kinship`), NaN if it
+            cannot be told.
         """
-        table = self._scaled(views, codes, limits)
+        table = self._scaled(views, codes, kin)
         return self.alone.fit(table) if neighbours is None else self.among.fit(_walked(table, neighbours))
 
     def unknown(self, fit: Floats, *, alone: bool = False) -> NDArray[np.bool_]:
@@ -201,8 +200,8 @@ class UnknownRule:
         standards = {name: Standard(**entry[name]) for name in ("among", "alone")}
         return cls(**standards, medians=entry["medians"], false_rejection=entry["false_rejection"])
 
-    def _scaled(self, views: Views, codes: NDArray[np.intp], limits: Mapping[str, float]) -> Floats:
-        ratios = self.ratios(views, codes, limits=limits)
+    def _scaled(self, views: Views, codes: NDArray[np.intp], kin: float) -> Floats:
+        ratios = self.ratios(views, codes, kin=kin)
         ratios = {**ratios, "lead": ratios["likeness"]}  # a difference of two likenesses
         return np.asarray(views.table() / [ratios.get(name, 1.0) for name in VIEWS])
 
@@ -224,10 +223,6 @@ def _walked(table: Floats, neighbours: Neighbours) -> Floats:
     for _ in range(STEPS):
         table = neighbours.smoothed(table)
     return table
-
-
-def _too_low(ratios: dict[str, float], limits: Mapping[str, float]) -> bool:
-    return any(ratios.get(name, 1.0) < least for name, least in limits.items())
 
 
 def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:

@@ -1,22 +1,28 @@
 """The rule for unknown cells in model files of format 1, kept so that they label cells as they always did.
 
 The lead in place of the margin, and each cell judged by itself: its fit is then averaged once with that of
-the cells alike. The threshold lets the largest classes decide. :mod:`orthotype.models.unknown` is better.
+the cells alike. The threshold lets the largest classes decide, and a target is foreign whose cells are much
+less alike to their classes than the source's. :mod:`orthotype.models.unknown` is better.
 """
 
 from collections.abc import Mapping
+from math import nan
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orthotype.models.neighbours import Neighbours
-from orthotype.models.unknown import FOREIGN, Floats, Standard, UnknownRule
+from orthotype.models.unknown import Floats, Standard, UnknownRule
 from orthotype.models.views import Views
 
 
 class FirstUnknownRule(UnknownRule):
     """The rule of format 1."""
+
+    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> bool:
+        """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
+        return self._unlike(views, codes)
 
     def fit(
         self,
@@ -24,10 +30,10 @@ class FirstUnknownRule(UnknownRule):
         codes: NDArray[np.intp],
         *,
         neighbours: Neighbours | None = None,
-        limits: Mapping[str, float] = FOREIGN,
+        kin: float = nan,
     ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly."""
-        worst = self.alone.fit(self._scaled(views, codes, limits))
+        worst = self.alone.fit(self._scaled(views, codes, kin))
         return worst if neighbours is None else neighbours.smoothed(worst)
 
     @classmethod

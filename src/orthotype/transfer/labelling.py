@@ -15,11 +15,11 @@ from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
 from orthotype.cells.table import CellTable
 from orthotype.errors import warn
 from orthotype.models.consensus import Votes, decide
+from orthotype.models.kinship import FEWEST_OF_A_CLASS, kinship
 from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
 from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
-from orthotype.models.unknown import FOREIGN, FOREIGN_IN_PART
 from orthotype.models.unknown_first import unknown_rule
 from orthotype.models.views import Views, view_directions, view_products
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
@@ -29,7 +29,6 @@ from orthotype.transfer.state import ModelState
 from orthotype.transfer.target import Encoded, Target
 
 AT_ONCE = 1 << 15
-MOST_GENES = 0.5
 
 FOREIGN_TOLD = (
     "the cells as a whole are too unlike the source for its labels to be trusted: another tissue, or a "
@@ -197,19 +196,32 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[told.squares == 0] = UNKNOWN
-    limits = FOREIGN if _most_genes(state) else FOREIGN_IN_PART
-    fit = rule.fit(views, votes.winner, neighbours=neighbours, limits=limits)
+    kin = _kinship(state, sample, votes.winner[target.sampled()], moved.shift)
+    fit = rule.fit(views, votes.winner, neighbours=neighbours, kin=kin)
     foreign = False
     if options.unknown == "similarity":
         status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
-        foreign = rule.foreign(views, votes.winner, limits=limits)
-    ratios = rule.ratios(views, votes.winner, limits=limits)
+        foreign = rule.foreign(views, votes.winner, kin=kin)
+    ratios = rule.ratios(views, votes.winner, kin=kin)
     return Judged(proba, votes, status, fit, views, ratios, foreign, moved)
 
 
-def _most_genes(state: ModelState) -> bool:
-    """Return whether the cells have most genes of the model: those they lack have no weight in it."""
-    return bool((state.coef != 0).any(axis=(0, 1)).mean() >= MOST_GENES)
+def _kinship(
+    state: ModelState, sample: sp.csr_array, winner: NDArray[np.intp], shift: SpeciesShift | None
+) -> float:
+    """Return the kinship of the cells with the source, NaN for cells that are all called one class.
+
+    Genes that the cells lack have no weight in the model.
+    """
+    if np.count_nonzero(np.bincount(winner) >= FEWEST_OF_A_CLASS) < 2:
+        return float("nan")
+    seen = (state.profiles.n_cells > 0) & _known(state)
+    return kinship(
+        sample,
+        state.profiles.mean[seen],
+        shift=np.zeros(sample.shape[1]) if shift is None else shift.delta,
+        present=(state.coef != 0).any(axis=(0, 1)),
+    )
 
 
 class Moved(NamedTuple):

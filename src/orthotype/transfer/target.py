@@ -35,6 +35,10 @@ class Encoded:
         """Yield the encoded rows."""
         yield self._X
 
+    def sampled(self) -> NDArray[np.intp]:
+        """Return which cells are in the sample: all."""
+        return np.arange(self.n_cells)
+
     def sample(self) -> sp.csr_array:
         """Return all of them."""
         return self._X

@@ -1,0 +1,122 @@
+"""Models put to cells of another tissue: how many come back unknown.
+
+Usage::
+
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/other_tissue.py
+
+The bundled mouse marrow model and models of Baron's pancreas (mouse, human), of mouse marrow (Paul) and of
+two human lungs label the cells of the other tissues, at most 2,000 of each, with the defaults. Some classes
+are found in more than one tissue (macrophages, endothelium, T cells): cells of a type whose name the model
+has are counted apart. Results: ``benchmarks/results/other_tissue.json`` and the table of
+``docs/alignment.md``.
+"""
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import orthotype as ot
+from alignment import PAGE, Pair, Side, baron, development, fit
+
+RESULTS = Path(__file__).parent / "results" / "other_tissue.json"
+BEGIN, END = "<!-- made by benchmarks/other_tissue.py -->", "<!-- end: other tissue -->"
+MOST_CELLS = 2000
+TISSUES = {
+    "Baron mouse": "pancreas",
+    "Baron human": "pancreas",
+    "Paul mouse": "marrow",
+    "Setty human": "marrow",
+    "van Galen human": "marrow",
+    "Tabula Sapiens": "lung",
+    "LCA": "lung",
+}
+SOURCES = ("Baron mouse", "Baron human", "Paul mouse", "Tabula Sapiens", "LCA")
+
+
+def sides(folder: str) -> dict[str, Side]:
+    """Return the data sets, each once."""
+    pairs = {pair.name: pair for pair in [*baron(), *development(folder)]}
+    lung = pairs["Tabula Sapiens to LCA lung"]
+    return {
+        "Baron mouse": pairs["Baron mouse to human"].source,
+        "Baron human": pairs["Baron mouse to human"].target,
+        "Paul mouse": pairs["Paul to Setty"].source,
+        "Setty human": pairs["Paul to Setty"].target,
+        "van Galen human": pairs["Paul to van Galen"].target,
+        "Tabula Sapiens": lung.source,
+        "LCA": lung.target,
+    }
+
+
+def fewer(cells: Side) -> Side:
+    """Return at most so many cells, drawn once."""
+    n = cells.adata.n_obs
+    return cells.take(np.sort(np.random.default_rng(0).permutation(n)[:MOST_CELLS]))
+
+
+def models(cells: dict[str, Side]) -> Iterator[tuple[str, str, Any]]:
+    """Yield models with their names and tissues."""
+    yield "bundled mouse marrow", "marrow", ot.load("mouse-marrow")
+    for name in SOURCES:
+        yield name, TISSUES[name], fit(Pair(name, cells[name], cells[name]), genes="file", seed=0)
+
+
+def row(name: str, model: Any, where: str, cells: Side) -> dict[str, Any]:
+    """Label cells of another tissue."""
+    found = model.label(cells.adata, species=cells.species)
+    unknown = found.predictions.status == "unknown"
+    named = np.isin(cells.labels, model.state_.classes.astype(str))
+    share = {"all": unknown, "named": unknown[named], "other": unknown[~named]}
+    return {
+        "model": name,
+        "cells": where,
+        "n_named": int(named.sum()),
+        "n": len(named),
+        "ratios": {view: round(value, 3) for view, value in found.ratios.items()},
+        "unknown": {part: round(float(np.mean(x)), 3) if len(x) else None for part, x in share.items()},
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the shares of unknown cells as a Markdown table."""
+    lines = [
+        "| model | cells | unknown | of types that the model lacks | of types whose name it has (cells) |",
+        "|---|---|---|---|---|",
+    ]
+    for each in rows:
+        said = each["unknown"]
+        named = "-" if said["named"] is None else f"{said['named']:.2f} ({each['n_named']:,})"
+        lines.append(
+            f"| {each['model']} | {each['cells']} | {said['all']:.2f} | {said['other']:.2f} | {named} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.parse_args()
+    folder = os.environ.get("ORTHOTYPE_REAL_DATA")
+    if folder is None:
+        sys.exit("ORTHOTYPE_REAL_DATA names no folder with the development data; nothing was measured")
+    warnings.simplefilter("ignore")
+    cells = sides(folder)
+    rows = []
+    for name, tissue, model in models(cells):
+        for where, other in cells.items():
+            if TISSUES[where] != tissue:
+                rows.append(row(name, model, where, fewer(other)))
+                print(rows[-1], flush=True)
+    RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

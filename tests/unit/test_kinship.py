@@ -1,0 +1,77 @@
+"""Kinship of a target with the classes of a source; the numbers are made up, but for the last test."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import orthotype as ot
+from orthotype.errors import OrthotypeWarning
+from orthotype.models.kinship import FEWEST_CELLS, LEAST_KINSHIP, kinship
+
+N_GENES, N_CLASSES = 300, 4
+
+
+def means(rng: np.random.Generator) -> np.ndarray:
+    return rng.gamma(1.0, 1.0, size=(N_CLASSES, N_GENES))
+
+
+def cells(rng: np.random.Generator, of: np.ndarray, n: int = 600) -> sp.csr_array:
+    """Return cells of the classes, with a shift of every gene and noise."""
+    level = of[rng.integers(len(of), size=n)] + rng.gamma(1.0, 0.5, size=of.shape[1])
+    return sp.csr_array(rng.poisson(level).astype(np.float32))
+
+
+def told(rows: sp.csr_array, source: np.ndarray, present: np.ndarray | None = None) -> float:
+    """Return the kinship where the shift is what the cells differ by on average."""
+    shift = np.asarray(rows.mean(axis=0)).ravel() - source.mean(axis=0)
+    everywhere = np.ones(N_GENES, dtype=bool)
+    return kinship(rows, source, shift=shift, present=everywhere if present is None else present)
+
+
+def test_cells_of_the_classes_are_kin_and_other_cells_are_not(rng: np.random.Generator) -> None:
+    source = means(rng)
+    assert told(cells(rng, source), source) > 0.9
+    assert told(cells(rng, means(rng)), source) < LEAST_KINSHIP
+
+
+def test_genes_that_the_cells_lack_play_no_part(rng: np.random.Generator) -> None:
+    source = means(rng)
+    present = rng.random(N_GENES) < 0.5
+    some = cells(rng, source)
+    empty = sp.csr_array(some.multiply(present[None]))
+    assert told(empty, source, present) > 0.9
+    np.testing.assert_allclose(told(empty, source, present), told(some, source, present), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, FEWEST_CELLS - 1])
+def test_few_cells_tell_nothing(rng: np.random.Generator, n: int) -> None:
+    source = means(rng)
+    assert np.isnan(told(cells(rng, source, n), source))
+
+
+def test_one_class_tells_nothing(rng: np.random.Generator) -> None:
+    source = means(rng)
+    assert np.isnan(told(cells(rng, source), source[:1]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_neither_the_order_of_cells_nor_of_classes_matters(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = means(rng)
+    some = cells(rng, np.vstack([source[:2], means(rng)[:2]]))
+    found = told(some, source)
+    mixed = sp.csr_array(some[rng.permutation(some.shape[0])])
+    assert told(mixed, source[::-1]) == pytest.approx(found, abs=1e-9)
+    assert -1 <= found <= 1
+
+
+def test_pancreas_and_marrow_are_no_kin_and_mouse_and_human_marrow_are() -> None:
+    model = ot.load("mouse-marrow")
+    marrow, pancreas = ot.datasets.get("setty2019-human-marrow-subset"), ot.datasets.get("baron2016-human")
+    assert (model.label(marrow, species="human").predictions.status == "unknown").mean() < 0.5
+    with pytest.warns(OrthotypeWarning, match="too unlike the source"):
+        found = model.label(pancreas, species="human")
+    assert (found.predictions.status == "unknown").mean() > 0.9
