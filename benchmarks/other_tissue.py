@@ -1,11 +1,11 @@
-"""Models put to cells of another tissue: how many come back unknown.
+"""Models put to cells of another tissue, and of their own: kinship, and how many come back unknown.
 
 Usage::
 
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/other_tissue.py
 
 The bundled mouse marrow model and models of Baron's pancreas (mouse, human), of mouse marrow (Paul) and of
-two human lungs label the cells of the other tissues, at most 2,000 of each, with the defaults. Some classes
+two human lungs label the cells of all other data sets, at most 2,000 of each, with the defaults. Some classes
 are found in more than one tissue (macrophages, endothelium, T cells): cells of a type whose name the model
 has are counted apart. Results: ``benchmarks/results/other_tissue.json`` and the table of
 ``docs/alignment.md``.
@@ -79,7 +79,7 @@ def row(name: str, model: Any, where: str, cells: Side) -> dict[str, Any]:
         "cells": where,
         "n_named": int(named.sum()),
         "n": len(named),
-        "ratios": {view: round(value, 3) for view, value in found.ratios.items()},
+        "kinship": round(found.kinship, 3),
         "unknown": {part: round(float(np.mean(x)), 3) if len(x) else None for part, x in share.items()},
     }
 
@@ -87,15 +87,15 @@ def row(name: str, model: Any, where: str, cells: Side) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the shares of unknown cells as a Markdown table."""
     lines = [
-        "| model | cells | unknown | of types that the model lacks | of types whose name it has (cells) |",
-        "|---|---|---|---|---|",
+        "| model | cells | tissue | kinship | unknown | types it lacks | whose name it has (cells) |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for each in rows:
+    for each in sorted(rows, key=lambda row: (row["tissue"], -row["kinship"])):
         said = each["unknown"]
         named = "-" if said["named"] is None else f"{said['named']:.2f} ({each['n_named']:,})"
-        lines.append(
-            f"| {each['model']} | {each['cells']} | {said['all']:.2f} | {said['other']:.2f} | {named} |"
-        )
+        other = "-" if said["other"] is None else f"{said['other']:.2f}"
+        about = f"{each['model']} | {each['cells']} | {each['tissue']} | {each['kinship']:.2f}"
+        lines.append(f"| {about} | {said['all']:.2f} | {other} | {named} |")
     return "\n".join(lines)
 
 
@@ -110,8 +110,9 @@ def main() -> None:
     rows = []
     for name, tissue, model in models(cells):
         for where, other in cells.items():
-            if TISSUES[where] != tissue:
-                rows.append(row(name, model, where, fewer(other)))
+            if where != name:
+                kind = "the same" if TISSUES[where] == tissue else "another"
+                rows.append({"tissue": kind, **row(name, model, where, fewer(other))})
                 print(rows[-1], flush=True)
     RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)

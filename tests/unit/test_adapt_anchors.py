@@ -102,7 +102,7 @@ def test_unknown_cells_are_assigned_to_no_class() -> None:
     proba = np.array([[0.9, 0.1], [0.2, 0.8], [0.55, 0.45], [0.6, 0.4]], dtype=np.float32)
     status = np.array([ASSIGNED, UNKNOWN, ASSIGNED, ASSIGNED], dtype=object)
     votes = Votes(proba.argmax(axis=1), np.full(4, 5), np.ones(4, dtype=bool))
-    judged = Judged(proba, votes, status, np.zeros(4), None, {}, False, None)  # type: ignore[arg-type]
+    judged = Judged(proba, votes, status, np.zeros(4), None, np.nan, {}, False, None)  # type: ignore[arg-type]
     found = Sight.of(judged, 3, np.array([3, 1]), np.zeros((4, 2)))
     assert found.unlabelled.tolist() == [3, -1, 3]
     assert found.labelled.tolist() == [3]

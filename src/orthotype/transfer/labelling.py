@@ -75,6 +75,9 @@ class Labelling:
         source's; 1 without alignment.
     fit
         How well each cell fits what it is called, a log tail probability, 0 for perfectly, shape (n,).
+    kinship
+        How far calls by half of the genes foretell the other half (:mod:`orthotype.models.kinship`); NaN
+        where this cannot be told.
     ratios
         How alike to their classes the cells are, against the source's, for each view that is scaled.
     effect
@@ -88,6 +91,7 @@ class Labelling:
     shift: SpeciesShift | None
     sharpness: float
     fit: NDArray[np.float64]
+    kinship: float
     ratios: dict[str, float]
     effect: Effect
     table: CellTable
@@ -146,6 +150,7 @@ def label_cells(
         shift=found.moved.shift,
         sharpness=found.moved.sharpness,
         fit=found.fit,
+        kinship=found.kinship,
         ratios=found.ratios,
         effect=measure_effect(used, target.sample(), found.votes.winner[target.sampled()]),
         table=table,
@@ -155,8 +160,8 @@ def label_cells(
 class Judged(NamedTuple):
     """What a model says of all cells of a target, one entry a cell where not said otherwise.
 
-    ``proba`` (n, n_classes), ``ratios`` and ``foreign`` of the target as a whole, ``moved`` the model as it
-    met them.
+    ``proba`` (n, n_classes), ``kinship``, ``ratios`` and ``foreign`` of the target as a whole, ``moved`` the
+    model as it met them.
     """
 
     proba: NDArray[np.float32]
@@ -164,6 +169,7 @@ class Judged(NamedTuple):
     status: NDArray[np.object_]
     fit: NDArray[np.float64]
     views: Views
+    kinship: float
     ratios: dict[str, float]
     foreign: bool
     moved: "Moved"
@@ -203,7 +209,7 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
         status[rule.unknown(fit, alone=neighbours is None)] = UNKNOWN
         foreign = rule.foreign(views, votes.winner, kin=kin)
     ratios = rule.ratios(views, votes.winner, kin=kin)
-    return Judged(proba, votes, status, fit, views, ratios, foreign, moved)
+    return Judged(proba, votes, status, fit, views, kin, ratios, foreign, moved)
 
 
 def _kinship(

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,9 @@ def annotation_record(
     -------
     ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's
     ``card``, the gene ``coverage``, the ``genes`` that speak for each class with their means in source and
-    target, the species ``shift``, what ``alignment`` changed, the ``proposals``, the ``ratios`` of likeness
-    and the ``run``; and the tables of :mod:`orthotype.transfer.biology`.
+    target, the species ``shift``, what ``alignment`` changed, the ``proposals``, the ``kinship`` (None where
+    it cannot be told), the ``ratios`` of likeness and the ``run``; and the tables of
+    :mod:`orthotype.transfer.biology`.
     """
     table, shift, pair = found.table, found.shift, Pair.of(state, found)
     details = {
@@ -55,6 +57,7 @@ def annotation_record(
             "n_neighbors": parameters.get("n_neighbors", 0),
             **found.effect.to_dict(state.classes),
         },
+        "kinship": None if isnan(found.kinship) else found.kinship,
         "ratios": found.ratios,
         "proposals": proposals.to_records(),
         "run": {
