@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Between the tissues that share no type with a source and those that are its like (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.35
+LEAST_KINSHIP: Final = 0.34
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 400
 FEWEST_OF_A_CLASS: Final = 20
