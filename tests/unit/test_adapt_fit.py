@@ -11,7 +11,7 @@ from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.transfer.adapt.anchors import Anchors, anchor_cells
 from orthotype.transfer.adapt.lesson import to_their_like
 from orthotype.transfer.adapt.refit import AroundStart, Evidence, Refit, trust
-from orthotype.transfer.adapt.starts import Start, capped_losses, label_shift, preferred
+from orthotype.transfer.adapt.starts import Start, as_sure_as_right, capped_losses, label_shift, preferred
 
 K, P = 4, 80
 
@@ -269,3 +269,20 @@ def test_the_label_shift_is_taken_where_most_classes_have_a_label(start: Start) 
     assert preferred([start, labels], np.array([0]), known=known) is start
     known[1:] = False
     assert preferred(starts, np.array([0, 1, 2, 0, 1, 2]), known=known) is target, "new classes show no shift"
+
+
+def test_a_start_is_as_sure_as_labelled_cells_show_it_to_be(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(40, rng)
+    known = np.ones(K, dtype=bool)
+    assert as_sure_as_right(start, X, codes, known=known).heat == 1.0
+    wrong = (codes + (np.arange(40) % 3 == 0)) % K
+    found = as_sure_as_right(start, X, wrong, known=known)
+    v = 1.0 / found.heat
+    assert v < 0.5
+    np.testing.assert_allclose(found.scores(X), v * start.scores(X))
+    one = as_sure_as_right(start, X[:1], wrong[:1], known=known)
+    assert 1.0 / one.heat >= 0.25, "one cell alone does not make it say nothing"
+    new = np.zeros(K, dtype=bool)
+    assert as_sure_as_right(start, X, wrong, known=new) is start, "the source says nothing of new classes"
