@@ -272,7 +272,7 @@ def _lines(report: AdaptReport) -> list[str]:
     cells, held = sum(report.cells_per_class.values()), report.held_out
     lines = [
         f"learned from {cells:,} {report.species} cells of {len(report.cells_per_class):,} classes",
-        f"start: {report.start}, worth {report.worth:g}; strength {report.strength:.3g}",
+        f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "
         f"{held.recall_after:.2f} after",
     ]
