@@ -88,6 +88,11 @@ def _tables(rows: pd.DataFrame) -> list[str]:
             f"pair at this number), in points of mean recall over {words}; seeds paired:\n\n"
             f"{_differences(rows, numbers, score)}"
         )
+    for score, words in SCORES.items():
+        made.append(
+            f"Adapted minus source / minus scratch, in points of mean recall over {words}; seeds paired:"
+            f"\n\n{_against(rows, numbers, score)}"
+        )
     made.append(f"Further differences, in points, pairs and seeds together:\n\n{_further(rows, numbers)}")
     made.append(_cost(rows, numbers))
     return made
@@ -121,6 +126,20 @@ def _differences(rows: pd.DataFrame, numbers: list[int], score: str) -> str:
         lines.append(f"| {pair} | {' | '.join(_points(found[n].loc[pair].to_numpy()) for n in numbers)} |")
     mean = [_points(found[n].to_numpy().mean(axis=0)) for n in numbers]
     lines.append(f"| mean of pairs | {' | '.join(mean)} |")
+    return "\n".join(lines)
+
+
+def _against(rows: pd.DataFrame, numbers: list[int], score: str) -> str:
+    lines = _head("pair", numbers)
+    found = {
+        n: [grid(rows, "adapted", n, score) - grid(rows, way, n, score) for way in ("source", "scratch")]
+        for n in numbers
+    }
+    for pair in found[numbers[0]][0].index:
+        values = [" / ".join(_points(each.loc[pair].to_numpy()) for each in found[n]) for n in numbers]
+        lines.append(f"| {pair} | {' | '.join(values)} |")
+    means = [" / ".join(_points(each.to_numpy().mean(axis=0)) for each in found[n]) for n in numbers]
+    lines.append(f"| mean of pairs | {' | '.join(means)} |")
     return "\n".join(lines)
 
 

@@ -2,14 +2,15 @@
 
 Simulated log-normalised counts of classes with marker genes, where speed depends on sizes alone: so many
 classes, labelled cells and genes. CPU time of one thread, median of fifteen runs after one to warm up; from
-encoded cells to new weights on genes, at one strength:
+encoded cells to new weights on genes:
 
-- *refit*: orthotype, around the source's weights, in the metric of unlabelled cells, which is known
+- *refit*: orthotype, both fits, in the metric of unlabelled cells, which is known, every row moved and a
+  stand-in beside the labels of every class
 - *refit, next label*: the same when only a label changed, the rows being turned already
 - *SGD, warm*: scikit-learn's ``SGDClassifier`` from the source's weights, until it stops by itself
-- *scratch, orthotype*: ``solve`` of the same objective from nothing
-- *scratch, scikit-learn*: ``LogisticRegression`` from nothing
-- *refit and held out*: with the scores of held-out cells at one worth, for the report
+- *scratch, orthotype*: ``solve`` from nothing, at a strength of one
+- *scratch, scikit-learn*: ``LogisticRegression`` from nothing, at the same
+- *refit and held out*: with the scores of held-out cells, for the report and for what labels count
 
 Results: ``benchmarks/results/adapt_speed.json``; ``benchmarks/adapt.py --page`` writes the table.
 """
@@ -26,10 +27,9 @@ import scipy.sparse as sp
 from adapt_page import SPEED
 from engine.measure import machine
 from orthotype.models.linear import solve
-from orthotype.models.linear.loss import class_weights
-from orthotype.models.linear.reduced import FewRows, Metric
-from orthotype.models.linear.refit import refit_path
+from orthotype.models.linear.reduced import Metric
 from orthotype.transfer.adapt.anchors import Anchors
+from orthotype.transfer.adapt.lesson import to_their_like
 from orthotype.transfer.adapt.refit import Evidence, Refit
 from orthotype.transfer.adapt.starts import Start
 
@@ -70,29 +70,29 @@ def measure(n_classes: int, per_class: int, n_genes: int) -> dict[str, Any]:
     X0, y0 = simulated(n_classes, 60, n_genes, moved=0.0, seed=1)
     source = solve(X0, y0, n_classes=n_classes, alpha=0.1)
     X, y = simulated(n_classes, per_class, n_genes, moved=0.5, seed=2)
-    before, weights = X @ source.coef.T + source.intercept, class_weights(y)
-    metric = Metric.of(simulated(n_classes, 60, n_genes, moved=0.5, seed=3)[0])
-    moving, ready = np.ones(n_classes, dtype=bool), FewRows(X, weights, metric)
-
-    def refit(few: FewRows) -> Any:
-        (theta,) = refit_path(few, before, y, weights, moving=moving, alphas=[ALPHA])
-        return few.expand(theta)
+    others, y_others = simulated(n_classes, 60, n_genes, moved=0.5, seed=3)
+    metric = Metric.of(others)
+    along = metric.along(sp.vstack([others, X], format="csr"))
+    moved = to_their_like(along, along * metric.scale, X.shape[0])
+    means = [others[np.flatnonzero(y_others == k)[:20]].mean(axis=0) for k in range(n_classes)]
+    stand_ins = Anchors(sp.csr_array(np.stack(means)), np.arange(n_classes), np.zeros(n_classes, dtype=bool))
+    evidence = Evidence.of(X, y, stand_ins, random_state=0, moved=moved)
+    zeros = np.zeros(n_genes)
+    start = Start("source", 1.0, zeros, source.coef.astype(np.float64), np.asarray(source.intercept))
+    ready = Refit(evidence, start, metric=metric)
 
     def stochastic() -> Any:
         model = SGDClassifier(loss="log_loss", alpha=ALPHA / n_classes, random_state=0)
         return model.fit(X, y, coef_init=source.coef.copy(), intercept_init=source.intercept.copy())
 
     def everything() -> Any:
-        zeros = np.zeros(n_genes)
-        start = Start("source", 1.0, zeros, source.coef.astype(np.float64), np.asarray(source.intercept))
-        none = Anchors(X[:0], y[:0], np.zeros(n_classes, dtype=bool))
-        found = Refit(Evidence.of(X, y, none, random_state=0), start, metric=metric)
-        return found.few.expand(found.fit()[0]), found.held_out()
+        found = Refit(evidence, start, metric=metric)
+        return found.change(), found.held_out()
 
     sk = LogisticRegression(C=1 / (ALPHA * len(y)), max_iter=1000)
     return {
-        "refit": cpu(lambda: refit(FewRows(X, weights, metric))),
-        "refit, next label": cpu(lambda: refit(ready)),
+        "refit": cpu(lambda: Refit(evidence, start, metric=metric).change()),
+        "refit, next label": cpu(ready.change),
         "SGD, warm": cpu(stochastic, 5),
         "scratch, orthotype": cpu(lambda: solve(X, y, n_classes=n_classes, alpha=ALPHA), 5),
         "scratch, scikit-learn": cpu(lambda: sk.fit(X, y), 5),

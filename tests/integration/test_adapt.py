@@ -9,7 +9,6 @@ from anndata import AnnData
 
 import orthotype as ot
 from orthotype.errors import OrthotypeWarning
-from orthotype.transfer.adapt.refit import WORTHS
 
 LABELS = "cell_ontology_class"
 BETA, ALPHA, DUCTAL = "type B pancreatic cell", "pancreatic A cell", "pancreatic ductal cell"
@@ -70,7 +69,7 @@ def test_classes_without_a_label_keep_their_weights_and_stay_reachable(
     cells = small_human[labels.index]
     adapted = small_model.adapt(cells, labels=LABELS, strength=0.01)
     kept = ~np.isin(adapted.state_.classes, (ALPHA, BETA))
-    heat = small_model.state_.temperature / WORTHS[0]
+    heat = small_model.state_.temperature
     np.testing.assert_allclose(
         adapted.state_.coef[:, kept] * heat, small_model.state_.coef[:, kept], rtol=1e-5
     )
@@ -92,7 +91,7 @@ def test_a_very_strong_pull_is_the_model_with_its_species_shift_settled(
     source = small_model.adapt(alone, labels=LABELS, strength=1e6)
     assert source.adapt_report_.start == "source"
     np.testing.assert_allclose(
-        source.state_.coef * small_model.state_.temperature / WORTHS[0], small_model.state_.coef, atol=1e-4
+        source.state_.coef * small_model.state_.temperature, small_model.state_.coef, atol=1e-4
     )
 
 

@@ -51,6 +51,16 @@ def test_cells_that_are_assigned_to_a_class_stand_for_it(profiles: ClassProfiles
     assert (rows[codes == 1] > 30).all()
 
 
+def test_the_mean_of_sure_cells_stands_beside_the_labels_of_a_class(profiles: ClassProfiles) -> None:
+    n = ANCHORS + 10
+    rows, codes = anchors(profiles, sight([0] * n + [1] * n, [0, 1]), [0, 1])
+    assert codes[:1].tolist() == [0], "the nearest labelled cell of all is that of class 0"
+    assert (codes == 0).sum() == 1
+    assert 1 <= rows[0, 0] <= n
+    assert 1 not in codes, "labels speak against it: the nearest is of another class"
+    assert 0 not in anchors(profiles, sight([0] * n, [0], sure=0.4), [0])[1]
+
+
 @pytest.mark.parametrize(
     "seen", [None, sight([2] * (FEWEST - 1) + [0] * 30, [-1] * 3), sight([2] * 30, [-1] * 3, sure=0.4)]
 )
@@ -58,9 +68,9 @@ def test_a_class_that_is_not_found_has_a_point_half_the_way(
     profiles: ClassProfiles, seen: Sight | None
 ) -> None:
     rows, codes = anchors(profiles, seen, [0, 1, 3], shift=0.5)
-    assert codes.tolist() == [2]
+    assert codes[codes != 0].tolist() == [2]
     mean = profiles.mean + 0.5
-    np.testing.assert_allclose(rows[0], (mean.mean(axis=0) + mean[2]) / 2)
+    np.testing.assert_allclose(rows[-1], (mean.mean(axis=0) + mean[2]) / 2)
 
 
 def test_labels_contradict_a_class_that_half_of_another_is_assigned_to(profiles: ClassProfiles) -> None:

@@ -8,9 +8,10 @@ from scipy.sparse import csr_array
 
 from orthotype.models.linear.reduced import Metric
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
-from orthotype.transfer.adapt.anchors import anchor_cells
-from orthotype.transfer.adapt.refit import WORTHS, Evidence, Refit, chosen
-from orthotype.transfer.adapt.starts import Start, capped_losses, label_shift, preferred
+from orthotype.transfer.adapt.anchors import Anchors, anchor_cells
+from orthotype.transfer.adapt.lesson import to_their_like
+from orthotype.transfer.adapt.refit import AroundStart, Evidence, Refit, trust
+from orthotype.transfer.adapt.starts import Start, as_sure_as_right, capped_losses, label_shift, preferred
 
 K, P = 4, 80
 
@@ -60,9 +61,7 @@ def test_a_source_that_is_right_stays_right(
 ) -> None:
     X, codes = simulated(4, rng)
     others, true = simulated(400, rng)
-    found = refit(start, profiles, X, codes)
-    coef, intercept = found.few.expand(found.fit()[0])
-    after = others @ (WORTHS[0] * start.coef + coef).T + WORTHS[0] * start.intercept + intercept
+    after = refit(start, profiles, X, codes).scores(others)
     assert recall(after, true) >= recall(start.scores(others), true) - 0.01
 
 
@@ -74,27 +73,37 @@ def test_a_source_that_is_wrong_is_given_up(
     assert recall(refit(start, profiles, X, codes).held_out(), codes) > 0.8
 
 
-def test_a_source_is_worth_less_where_labelled_cells_say_so(
+@pytest.mark.parametrize(("n", "worth"), [(4, 1.0), (6, 0.75), (8, 0.5), (120, 0.5)])
+def test_the_fit_from_nothing_has_half_from_two_labels_per_class_on(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles, n: int, worth: float
+) -> None:
+    X, codes = simulated(n, rng)
+    found = refit(start, profiles, X, codes)
+    assert found.worth == pytest.approx(worth)
+    around = found.around.fit()[1][:n]
+    if worth == 1.0:
+        np.testing.assert_allclose(found.scores(X), around, atol=1e-3)
+    else:
+        alone = (found.scores(X) - worth * around) / (1 - worth)
+        np.testing.assert_array_equal(alone.argmax(axis=1), codes)
+        np.testing.assert_allclose(alone.sum(axis=1), 7.0, atol=1e-2)
+
+
+def test_a_strength_that_is_given_is_that_of_the_fit_around_the_start_alone(
     rng: np.random.Generator, start: Start, profiles: ClassProfiles
 ) -> None:
-    X, codes = simulated(120, rng)
-    right, _ = chosen(refit(start, profiles, X, codes).evidence, start)
-    assert right.worth == WORTHS[0]
-    wrong = Start("source", 1.0, start.delta, 3 * np.roll(start.coef, 1, axis=0), start.intercept)
-    few = slice(0, 24)
-    left, held_out = chosen(refit(wrong, profiles, X[few], codes[few]).evidence, wrong)
-    assert left.worth < WORTHS[0]
-    np.testing.assert_array_equal(held_out, left.held_out())
+    X, codes = simulated(80, rng)
+    held = refit(start, profiles, X, codes, strength=1e9)
+    assert held.worth == 1.0
+    np.testing.assert_allclose(held.scores(X), start.scores(X), atol=1e-3)
 
 
 def test_the_prior_weighs_the_less_the_more_cells_there_are(
     rng: np.random.Generator, start: Start, profiles: ClassProfiles
 ) -> None:
     X, codes = simulated(80, rng)
-    few, many = (refit(start, profiles, X[:n], codes[:n]) for n in (8, 80))
+    few, many = (refit(start, profiles, X[:n], codes[:n]).around for n in (8, 80))
     assert few.strength / few.few.total == pytest.approx(10 * many.strength / many.few.total)
-    held = refit(start, profiles, X, codes, strength=1e9)
-    np.testing.assert_allclose(held.fit()[1], WORTHS[0] * start.scores(held.evidence.X), atol=1e-3)
 
 
 def test_held_out_cells_are_not_learned_from(
@@ -103,10 +112,10 @@ def test_held_out_cells_are_not_learned_from(
     X, codes = simulated(40, rng)
     found = refit(start, profiles, X, rng.permutation(codes))
     learned = found.evidence.codes[:40]
-    assert recall(found.fit()[1], learned) > 0.9, "labels without meaning are learned by heart"
+    assert recall(found.scores(X), learned) > 0.9, "labels without meaning are learned by heart"
     assert recall(found.held_out(), learned) < 0.6
     one = refit(start, profiles, X[:1], codes[:1])
-    np.testing.assert_allclose(one.held_out(), one.offsets[:1])
+    np.testing.assert_allclose(one.held_out(), start.scores(X[:1]))
 
 
 def test_a_class_without_a_label_is_held_by_its_anchors(
@@ -115,10 +124,9 @@ def test_a_class_without_a_label_is_held_by_its_anchors(
     X, codes = simulated(120, rng)
     some = codes < 3
     found = refit(start, profiles, X[some], codes[some])
-    coef, intercept = found.few.expand(found.fit()[0])
-    assert not coef[3].any()
+    assert not found.change()[0][3].any()
     others, true = simulated(400, rng)
-    after = others @ (WORTHS[0] * start.coef + coef).T + WORTHS[0] * start.intercept + intercept
+    after = found.scores(others)
     assert recall(after[true == 3], true[true == 3]) > 0.5
 
 
@@ -133,10 +141,10 @@ def test_a_class_that_labels_contradict_learns_to_give_way(
     free = replace(evidence, contradicted=np.array([False, False, False, True]))
     before = turned.scores(X)[codes == 0]
     assert (before.argmax(axis=1) == 3).mean() > 0.9
-    kept, gone = (Refit(each, turned).fit()[0] for each in (evidence, free))
+    kept, gone = (AroundStart(each, turned).fit()[0] for each in (evidence, free))
     assert not kept[:, 3].any()
     assert gone[:, 3].any()
-    after = Refit(free, turned).fit()[1][: len(codes)][codes == 0]
+    after = Refit(free, turned).scores(X)[codes == 0]
     assert (after.argmax(axis=1) == 0).all()
 
 
@@ -163,11 +171,73 @@ def test_noise_is_not_learned_where_the_target_shows_what_varies(
 
     def right(metric: Metric | None) -> float:
         evidence = refit(nothing, profiles, X, codes).evidence
-        found = Refit(evidence, nothing, metric=metric)
-        coef, intercept = found.few.expand(found.fit()[0])
-        return recall(others @ coef.T + intercept, true)
+        return recall(Refit(evidence, nothing, metric=metric).scores(others), true)
 
     assert right(Metric.of(others)) > right(None) + 0.03
+
+
+def test_a_class_with_labels_is_held_by_a_stand_in_that_is_no_label(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(8, rng)
+    mean = csr_array(profiles.mean[:1].astype(float))
+    anchors = Anchors(mean, np.array([0]), np.zeros(K, dtype=bool))
+    evidence = Evidence.of(X, codes, anchors, random_state=0)
+    weights = evidence.weights()
+    np.testing.assert_allclose(weights[:8][codes == 0], weights[-1], err_msg="as much as one label")
+    mass = np.bincount(evidence.codes, weights=weights)
+    np.testing.assert_allclose(mass, 1 / K)
+    assert evidence.weights(codes != 0)[-1] == 0, "it says nothing where its labels are held out"
+    assert evidence.weights(stand_ins=False)[-1] == 0
+    np.testing.assert_allclose(evidence.weights(stand_ins=False)[:-1], 1 / 8)
+
+
+def test_a_stand_in_holds_a_class_whose_label_is_no_good(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(4, rng)
+    between = profiles.mean[:2].astype(float).mean(axis=0, keepdims=True)
+    X = csr_array(np.concatenate([between, X.toarray()[1:]]))
+    others, true = simulated(400, rng)
+    right = []
+    for means in (profiles.mean[:1], profiles.mean[:0]):
+        stand = csr_array(means.astype(float))
+        anchors = Anchors(stand, np.zeros(len(means), dtype=int), np.zeros(K, dtype=bool))
+        after = Refit(Evidence.of(X, codes, anchors, random_state=0), start).scores(others)
+        right.append(recall(after, true))
+    assert right[0] > right[1] + 0.02
+
+
+def test_a_label_that_others_speak_against_counts_little() -> None:
+    scores = np.array([[5.0, 0.0], [5.0, 0.0], [0.0, 5.0], [0.0, 9.0], [9.0, 0.0]])
+    codes = np.array([0, 0, 0, 1, 1])
+    found = trust(scores, codes)
+    assert (found[:2] > 0.9).all()
+    assert found[2] < 0.15
+    np.testing.assert_array_equal(found[3:], 1.0, err_msg="of two labels none is doubted")
+    p = 1 / (1 + np.exp(5.0))
+    assert found[2] == pytest.approx(0.9 * p / (0.9 * p + 0.05))
+
+
+def test_wrong_labels_do_less_harm_where_they_are_doubted(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(80, rng)
+    spoiled = codes.copy()
+    spoiled[rng.permutation(80)[:8]] += 1
+    spoiled %= K
+    others, true = simulated(800, rng)
+    found = refit(start, profiles, X, spoiled)
+    counts = trust(found.held_out(), spoiled)
+    assert counts[spoiled != codes].mean() < 0.5 < 0.85 < counts[spoiled == codes].mean()
+    assert recall(found.scores(others, counts), true) > recall(found.scores(others), true) + 0.01
+
+
+def test_a_cell_is_moved_to_those_most_alike() -> None:
+    along = np.concatenate([np.tile([[1.0, 2.0]], (20, 1)), np.tile([[9.0, 2.0]], (20, 1)), [[2.0, 2.0]]])
+    (moved,) = to_their_like(along, along, 1)
+    np.testing.assert_allclose(moved, [0.75 * ((2 * 1.0 + 2.0) / 3 - 2.0), 0.0])
+    assert to_their_like(along[-19:], along[-19:], 1) is None, "too few cells to tell"
 
 
 def test_the_label_shift_is_what_labelled_classes_share(
@@ -199,3 +269,20 @@ def test_the_label_shift_is_taken_where_most_classes_have_a_label(start: Start) 
     assert preferred([start, labels], np.array([0]), known=known) is start
     known[1:] = False
     assert preferred(starts, np.array([0, 1, 2, 0, 1, 2]), known=known) is target, "new classes show no shift"
+
+
+def test_a_start_is_as_sure_as_labelled_cells_show_it_to_be(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(40, rng)
+    known = np.ones(K, dtype=bool)
+    assert as_sure_as_right(start, X, codes, known=known).heat == 1.0
+    wrong = (codes + (np.arange(40) % 3 == 0)) % K
+    found = as_sure_as_right(start, X, wrong, known=known)
+    v = 1.0 / found.heat
+    assert v < 0.5
+    np.testing.assert_allclose(found.scores(X), v * start.scores(X))
+    one = as_sure_as_right(start, X[:1], wrong[:1], known=known)
+    assert 1.0 / one.heat >= 0.25, "one cell alone does not make it say nothing"
+    new = np.zeros(K, dtype=bool)
+    assert as_sure_as_right(start, X, wrong, known=new) is start, "the source says nothing of new classes"

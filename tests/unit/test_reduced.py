@@ -106,3 +106,18 @@ def test_inner_products_are_the_same_in_blocks(
 def test_hardly_any_cells_make_the_plain_metric(cells: sp.csr_array, n: int) -> None:
     assert Metric.of(cells[:n]).axes.shape == (0, P)
     assert Metric.of(cells[:n]).rest == 1.0
+
+
+def test_moved_rows_are_those_of_cells_that_lie_there(
+    cells: sp.csr_array, few: sp.csr_array, weights: np.ndarray, rng: np.random.Generator
+) -> None:
+    metric = Metric.of(cells)
+    moved = rng.normal(size=(N, len(metric.axes)))
+    there = sp.csr_array(few.toarray() + moved @ metric.axes)
+    found, twin = FewRows(few, weights, metric, moved), FewRows(there, weights, metric)
+    np.testing.assert_allclose(found.rows @ found.rows.T, twin.rows @ twin.rows.T, atol=1e-3)
+    assert found.total == pytest.approx(twin.total)
+    theta = rng.normal(size=(found.rows.shape[1] + 1, K))
+    coef, intercept = found.expand(theta)
+    np.testing.assert_allclose(there @ coef.T + intercept, found.rows @ theta[:-1] + theta[-1], atol=1e-3)
+    np.testing.assert_allclose(few @ coef.T + intercept, found.unmoved @ theta[:-1] + theta[-1], atol=1e-3)

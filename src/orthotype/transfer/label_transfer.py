@@ -250,7 +250,8 @@ class LabelTransfer(Annotator):
         species, layer
             As for :meth:`fit`.
         strength
-            How strongly the weights are held to the source: alpha of the penalty, or ``"auto"``.
+            How strongly the weights are held to the source: alpha of the penalty, without the fit from
+            nothing, or ``"auto"``.
         random_state
             Decides the folds; None for that of the model.
         max_memory, progress, client

@@ -8,7 +8,7 @@ v_j of the target's unlabelled cells, with s_j the standard deviation along each
     M       = sum_j a_j v_j v_j' + r (I - sum_j v_j v_j'),    a_j = sqrt(s_j / s_1)
 
 Weights on genes are then cheap in directions in which cells vary and dear in all others, which have r = 0.3.
-Without unlabelled cells M is the identity.
+Without unlabelled cells M is the identity. Rows may be moved along the axes, to where cells alike lie.
 
 The optimum of an L2 problem lies in the span of the centred rows, so that the rows become Z, as many columns
 as rows at most, with Z Z' = k: found from products of the sparse rows, never from dense ones. Beyond 1,500
@@ -72,9 +72,13 @@ class Metric:
         spread = found.singular_values_ / max(float(found.singular_values_[0]), np.finfo(np.float64).tiny)
         return cls(np.asarray(found.components_, dtype=np.float64), np.sqrt(spread), REST)
 
+    def along(self, cells: sp.csr_array) -> Float64:
+        """Return where cells (n, p) lie on the axes, (n, d)."""
+        return np.asarray(cells @ self.axes.T)
+
     def places(self, cells: sp.csr_array) -> Float64:
-        """Return where cells (n, p) lie on the axes, each scaled by what it counts, (n, d)."""
-        return np.asarray(cells @ self.axes.T) * self.scale
+        """Return the same, each axis scaled by what it counts."""
+        return self.along(cells) * self.scale
 
     def applied(self, values: Float64) -> Float64:
         """Return M^2 times columns (p, k)."""
@@ -89,6 +93,9 @@ def inner(X: sp.csr_array, Y: sp.csr_array) -> Float64:
     """
     if X.nnz < FILLED * X.shape[0] * X.shape[1]:
         return np.asarray((X @ Y.T).toarray())
+    if X is Y and X.shape[0] <= AT_ONCE:
+        dense = X.toarray()
+        return np.asarray(dense @ dense.T)
     found = np.empty((X.shape[0], Y.shape[0]))
     for first in range(0, Y.shape[0], AT_ONCE):
         part = slice(first, first + AT_ONCE)
@@ -97,6 +104,51 @@ def inner(X: sp.csr_array, Y: sp.csr_array) -> Float64:
             rows = slice(start, start + AT_ONCE)
             found[rows, part] = X[rows].toarray() @ columns
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Rows, those that span them, and their inner products.
+
+    Attributes
+    ----------
+    X : (n, p)
+        Encoded cells.
+    spanning : (r,)
+        Which of them span.
+    basis : (r, p)
+        Those.
+    cross : (n, r)
+        Inner products of all with those.
+    squares : (n,)
+        Inner products of each with itself.
+    """
+
+    X: sp.csr_array
+    spanning: np.ndarray
+    basis: sp.csr_array
+    cross: Float64
+    squares: Float64
+
+    @classmethod
+    def of(cls, X: sp.csr_array) -> Self:
+        """Find them."""
+        wide = sp.csr_array(X).astype(np.float64)
+        n = wide.shape[0]
+        basis, spanning = wide, np.arange(n)
+        if n > MOST_SPANNING:
+            spanning = np.linspace(0, n - 1, MOST_SPANNING).astype(np.intp)
+            basis = sp.csr_array(wide[spanning])
+        squares = np.asarray(wide.power(2).sum(axis=1), dtype=np.float64).ravel()
+        return cls(wide, spanning, basis, inner(wide, basis), squares)
+
+    def centred(self, centre: Float64, metric: Metric) -> tuple[Float64, Float64, Float64]:
+        """Return k off the axes, with those that span and with each itself; and rows along the axes."""
+        along = metric.along(self.X) - metric.axes @ centre
+        level, c = self.X @ centre, float(centre @ centre)
+        off = self.cross - level[:, None] - (level[self.spanning] - c) - along @ along[self.spanning].T
+        lengths = self.squares - 2 * level + c - (along**2).sum(axis=1)
+        return metric.rest**2 * off, metric.rest**2 * lengths, along
 
 
 class FewRows:
@@ -110,45 +162,51 @@ class FewRows:
         Weights of the rows that sum to one; the centre is their mean.
     metric
         How alike two rows are; None for all genes alike.
+    moved : (n, d)
+        How far each row is moved along the axes; None for not at all.
 
     Attributes
     ----------
     rows : (n, r)
         The rows Z.
+    unmoved : (n, r)
+        The same rows where they were, in the span of the moved ones.
     total : float
         Mean squared length of the rows.
+    products
+        Their inner products.
     """
 
-    def __init__(self, X: sp.csr_array, weights: Float64, metric: Metric | None = None) -> None:
-        wide = sp.csr_array(X).astype(np.float64)
-        n = wide.shape[0]
-        self._metric = Metric.plain(wide.shape[1]) if metric is None else metric
-        self._centre = np.asarray(wide.T @ weights)
-        spanning = (
-            np.arange(n) if n <= MOST_SPANNING else np.linspace(0, n - 1, MOST_SPANNING).astype(np.intp)
-        )
-        self._spanning = sp.csr_array(wide[spanning])
-        cross, lengths = self._products(wide, spanning)
-        self.total = float(lengths.mean())
-        values, axes = np.linalg.eigh(cross[spanning])
+    def __init__(
+        self,
+        X: sp.csr_array,
+        weights: Float64,
+        metric: Metric | None = None,
+        moved: Float64 | None = None,
+    ) -> None:
+        self._metric = Metric.plain(X.shape[1]) if metric is None else metric
+        self.products = found = Products.of(X)
+        scale = self._metric.scale**2
+        shifts = np.zeros((X.shape[0], len(scale))) if moved is None else moved
+        drift, centre = weights @ shifts, np.asarray(found.X.T @ weights)
+        self._shifts = shifts[found.spanning]
+        self._centre = centre + self._metric.axes.T @ drift
+        rest, lengths, along = found.centred(centre, self._metric)
+        places = along + shifts - drift
+        cross = rest + (places * scale) @ places[found.spanning].T
+        self.total = float((lengths + places**2 @ scale).mean())
+        values, axes = np.linalg.eigh(cross[found.spanning])
         kept = values > SMALLEST * max(float(values[-1]), np.finfo(np.float64).tiny)
         self._back = axes[:, kept] / np.sqrt(values[kept])
-        self.rows = np.ascontiguousarray(cross @ self._back, dtype=np.float32)
-
-    def _products(self, X: sp.csr_array, spanning: np.ndarray) -> tuple[Float64, Float64]:
-        """Return k of every row with those that span, and with itself."""
-        metric, c = self._metric, self._centre
-        along = X @ metric.axes.T - metric.axes @ c
-        more = metric.scale**2 - metric.rest**2
-        level = X @ c
-        squares = np.asarray(X.power(2).sum(axis=1)).ravel()
-        cross = inner(X, self._spanning) - level[:, None] - level[spanning] + c @ c
-        found = metric.rest**2 * cross + (along * more) @ along[spanning].T
-        return found, metric.rest**2 * (squares - 2 * level + c @ c) + along**2 @ more
+        self.rows = self.unmoved = np.ascontiguousarray(cross @ self._back, dtype=np.float32)
+        if moved is not None:
+            back = (scale * places[found.spanning]).T @ self._back
+            self.unmoved = np.ascontiguousarray(self.rows - shifts @ back, dtype=np.float32)
 
     def expand(self, theta: Float64) -> tuple[Float64, Float64]:
         """Return a change theta (r + 1, K) as weights on genes (K, p) and intercepts of raw rows (K,)."""
         dual = self._back @ theta[:-1]
-        span = np.asarray(self._spanning.T @ dual) - np.outer(self._centre, dual.sum(axis=0))
+        span = np.asarray(self.products.basis.T @ dual) - np.outer(self._centre, dual.sum(axis=0))
+        span += self._metric.axes.T @ (self._shifts.T @ dual)
         coef = np.ascontiguousarray(self._metric.applied(span).T)
         return coef, theta[-1] - coef @ self._centre

@@ -17,7 +17,7 @@ from orthotype.errors import OrthotypeWarning
 from orthotype.transfer.adapt.cells import Few
 from orthotype.transfer.adapt.lesson import Lesson, lesson, seen
 from orthotype.transfer.adapt.names import Names, beginnings, tell, with_new_classes
-from orthotype.transfer.adapt.refit import Refit, chosen
+from orthotype.transfer.adapt.refit import Refit, trust
 from orthotype.transfer.adapt.report import (
     AdaptReport,
     as_pairs,
@@ -84,32 +84,37 @@ def adapt_state(
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A refit: its strength, its change on genes, and the fit of the cells that are held out to judge it."""
+    """A refit: its strength, its change on genes, and the fits of the cells that are held out to judge it."""
 
     strength: float
     coef: Floats
     intercept: Floats
+    worth: float
     judging: Refit
     held_out: Floats
     rows: NDArray[np.intp]
 
 
 def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
-    """Fit the labelled cells, at most 10,000; at most 600 of them are held out."""
+    """Fit the labelled cells, at most 10,000; at most 600 of them are held out.
+
+    The others are judged by the fit of those, which has not seen them.
+    """
+
+    def fits(rows: NDArray[np.intp]) -> Refit:
+        evidence = task.evidence(rows, random_state=random_state)
+        return Refit(evidence, task.start, metric=task.metric, strength=strength)
+
     rows = _some(task.codes, MOST_JUDGED, random_state)
-    judging, held_out = chosen(
-        task.evidence(rows, random_state=random_state),
-        task.start,
-        metric=task.metric,
-        strength=strength,
-    )
-    whole = judging
+    judging = whole = fits(rows)
+    held_out = judging.held_out()
+    counts = trust(held_out, task.codes[rows])
     if len(rows) < len(task.codes):
         learned = _some(task.codes, MOST_LEARNED, random_state)
-        evidence = task.evidence(learned, random_state=random_state)
-        whole = Refit(evidence, task.start, metric=task.metric, strength=strength).at(judging.worth)
-    coef, intercept = whole.few.expand(whole.fit()[0])
-    return Found(whole.strength, coef, intercept, judging, held_out, rows)
+        said = judging.scores(task.X, counts)
+        said[rows] = held_out
+        whole, counts = fits(learned), trust(said[learned], task.codes[learned])
+    return Found(whole.strength, *whole.change(counts), whole.worth, judging, held_out, rows)
 
 
 def _some(codes: NDArray[np.intp], most: int, random_state: int) -> NDArray[np.intp]:
@@ -127,15 +132,17 @@ def _taken_on(state: ModelState, found: Found, task: Lesson) -> ModelState:
     """Return the model with the change taken on by every fold model, and the shift by its profiles.
 
     The temperature is in the weights from now on. Genes that the cells lack keep their weights, and what is
-    made up for them where they are missing.
+    made up for them where they are missing. Margins are larger where there are more labels: what is usual in
+    the source says nothing of them, and cells that fit no class are known by the other views.
     """
     start = task.start
-    heat = start.heat / found.judging.worth
+    heat = start.heat / found.worth
     coef = state.coef.astype(np.float64)
     intercept = (state.intercept.astype(np.float64) - coef @ start.delta) / heat + found.intercept
     coef = coef / heat + found.coef
     moved = (task.known[:, None] * start.delta).astype(np.float32)
     medians = [median / heat for median in state.card["margins"]["medians"]]
+    usual = {**state.card["unknown"]["medians"], "margin": [0.0] * len(state.classes)}
     fitted = replace(
         state,
         coef=coef.astype(np.float32),
@@ -149,6 +156,7 @@ def _taken_on(state: ModelState, found: Found, task: Lesson) -> ModelState:
         card={
             **{name: entry for name, entry in state.card.items() if name not in DROPPED},
             "margins": {**state.card["margins"], "medians": medians},
+            "unknown": {**state.card["unknown"], "medians": usual},
             "top_genes": top_genes(fitted),
         },
     )
@@ -178,7 +186,7 @@ def _report(
         start=task.start.name,
         aligned=aligned,
         strength=found.strength,
-        worth=found.judging.worth,
+        worth=found.worth,
         held_out=held_out_scores(before, held_out, true, classes=classes),
         doubtful=doubtful_labels(held_out, true, cells=cells, classes=classes),
         target_cells=0,

@@ -1,12 +1,15 @@
-"""Anchors: cells that stand for a class without a label, so that learning the others does not unlearn it.
+"""Anchors: unlabelled cells that stand for a class, so that learning others does not unlearn it.
 
-The target is seen as ``annotate`` shows it, before anything is learned. Labels *contradict* a class without a
-label if half of the labelled cells of another class are assigned to it, or if labelled cells altogether, all
-of them wrongly, are at least half as often as unlabelled ones, provided that they lie where the unlabelled
-ones do: on the principal axes of the target, the squared distance of their means is not more than twice the
-variance of the latter. What the source calls so, people call otherwise. Nothing stands for the class, and it
-learns to give way. Where they lie elsewhere, the class and what is labelled are two things that the source
-calls alike.
+The target is seen as ``annotate`` shows it, before anything is learned. *A class that has labels* has one
+stand-in beside them: the mean of the surest of the unlabelled cells that are assigned to it, at most twenty,
+of those whose nearest labelled cell is labelled so, too.
+
+Labels *contradict* a class without a label if half of the labelled cells of another class are assigned to it,
+or if labelled cells altogether, all of them wrongly, are at least half as often as unlabelled ones, provided
+that they lie where the unlabelled ones do: on the principal axes of the target, the squared distance of their
+means is not more than twice the variance of the latter. What the source calls so, people call otherwise.
+Nothing stands for the class, and it learns to give way. Where they lie elsewhere, the class and what is
+labelled are two things that the source calls alike.
 
 Of any other class the surest of the unlabelled cells that are assigned to it are anchors, at most twenty, if
 there are three of them: it is *found*. If not, it may still be there; one cell half the way from the centre
@@ -22,6 +25,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype._keys import UNKNOWN
+from orthotype.models.nearest import Landmarks
 from orthotype.models.profiles import ClassProfiles
 from orthotype.transfer.labelling import Judged
 
@@ -99,6 +103,22 @@ class Sight:
         often[often] = [not self._elsewhere(int(k)) for k in np.flatnonzero(often)]
         return np.asarray(often)
 
+    def agreed(self, cells: Codes, codes: Codes) -> Codes:
+        """Return those of some unlabelled cells whose nearest labelled cell has the label they are assigned.
+
+        Parameters
+        ----------
+        cells
+            Which of the unlabelled cells.
+        codes
+            Classes of the labelled cells, shape (n_labelled,).
+        """
+        if not len(cells):
+            return cells
+        labelled = Landmarks(self.places[len(self.unlabelled) :])
+        _, nearest = labelled.nearest(self.places[cells], 1)
+        return np.asarray(cells[codes[nearest[:, 0]] == self.unlabelled[cells]])
+
     def _elsewhere(self, k: int) -> bool:
         """Return whether labelled cells that are assigned to a class lie elsewhere than unlabelled ones."""
         n = len(self.unlabelled)
@@ -112,7 +132,7 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """Cells that stand for classes without a label.
+    """Cells that stand for classes.
 
     Attributes
     ----------
@@ -137,7 +157,7 @@ def anchor_cells(
     sight: Sight | None,
     random_state: int,
 ) -> Anchors:
-    """Return cells that stand for classes without a label.
+    """Return cells that stand for classes, those with labels first.
 
     Parameters
     ----------
@@ -161,6 +181,9 @@ def anchor_cells(
     if sight is not None and unlabelled is not None:
         contradicted = wanted & sight.contradicted(codes, len(known))
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
+        means_of, labelled = stand_ins(codes, known, unlabelled, sight, order)
+        rows.append(means_of)
+        stand_for.append(labelled)
         for k in np.flatnonzero(wanted):
             own = order[sight.unlabelled[order] == k]
             found = own[sight.sure[own]] if len(own) >= FEWEST and not contradicted[k] else own[:0]
@@ -174,3 +197,25 @@ def anchor_cells(
         np.concatenate(stand_for).astype(np.intp),
         contradicted,
     )
+
+
+def stand_ins(
+    codes: Codes, known: NDArray[np.bool_], unlabelled: sp.csr_array, sight: Sight, order: Codes
+) -> tuple[sp.csr_array, Codes]:
+    """Return the stand-in of every class that has labels and unlabelled cells, and the classes.
+
+    Parameters
+    ----------
+    codes, known, unlabelled, sight
+        As for :func:`anchor_cells`.
+    order
+        Unlabelled cells, shuffled: the first ones are taken.
+    """
+    labelled = known & (np.bincount(codes, minlength=len(known)) > 0)
+    able = order[sight.sure[order] & (sight.unlabelled[order] >= 0)]
+    able = sight.agreed(able[labelled[sight.unlabelled[able]]], codes)
+    own = {int(k): able[sight.unlabelled[able] == k][:ANCHORS] for k in np.flatnonzero(labelled)}
+    found = [k for k, cells in own.items() if len(cells)]
+    means = [sp.csr_array(unlabelled[own[k]].mean(axis=0)[None]) for k in found]
+    rows = sp.vstack(means, format="csr") if means else unlabelled[:0]
+    return sp.csr_array(rows), np.array(found, dtype=np.intp)

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype.models.linear.reduced import Metric
+from orthotype.models.nearest import Landmarks
 from orthotype.models.neighbours import evenly
 from orthotype.transfer.adapt.anchors import Anchors, Sight, anchor_cells
 from orthotype.transfer.adapt.cells import Few
@@ -18,6 +19,7 @@ from orthotype.transfer.adapt.starts import (
     SOURCE,
     TARGET_SHIFT,
     Start,
+    as_sure_as_right,
     label_shift,
     preferred,
 )
@@ -26,7 +28,12 @@ from orthotype.transfer.labelling import Judged, Options, adapted_to, judge
 from orthotype.transfer.state import ModelState
 from orthotype.transfer.target import Encoded
 
+Floats = NDArray[np.float64]
+
 MOST_MEASURED: Final = 5000
+ALIKE: Final = 10
+SHARE_ALIKE: Final = 0.05
+WAY: Final = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +54,8 @@ class Lesson:
         The model that few labels would start from, and the one that these start from.
     metric
         How alike two cells are.
+    moved
+        How far each labelled cell is moved along its axes, shape (n, n_axes); None without unlabelled cells.
     """
 
     classes: NDArray[np.object_]
@@ -57,10 +66,14 @@ class Lesson:
     before: Start
     start: Start
     metric: Metric
+    moved: Floats | None
 
     def evidence(self, rows: NDArray[np.intp], *, random_state: int) -> Evidence:
         """Return some of the labelled cells, and all anchors, as rows to learn from."""
-        return Evidence.of(self.X[rows], self.codes[rows], self.anchors, random_state=random_state)
+        moved = None if self.moved is None else self.moved[rows]
+        return Evidence.of(
+            self.X[rows], self.codes[rows], self.anchors, random_state=random_state, moved=moved
+        )
 
 
 def _sample(few: Few) -> sp.csr_array | None:
@@ -96,11 +109,14 @@ def lesson(
     known = (used.profiles.n_cells > 0) & ~np.isin(used.classes, np.array(names.new, dtype=object))
     starts = _starts(used, few, codes, known, judged)
     start = preferred(starts, codes, known=known)
-    sight, sample = None, _sample(few)
+    start = as_sure_as_right(start, few.X, codes, known=known)
+    sight, moved, sample = None, None, _sample(few)
     metric = Metric.plain(few.X.shape[1]) if sample is None else Metric.of(evenly(sample, most=MOST_MEASURED))
     if judged is not None and sample is not None:
         numbers = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
-        sight = Sight.of(judged, sample.shape[0] - len(codes), numbers, metric.places(sample))
+        places = metric.places(sample)
+        sight = Sight.of(judged, sample.shape[0] - len(codes), numbers, places)
+        moved = to_their_like(metric.along(sample), places, len(codes))
     anchors = anchor_cells(
         codes,
         known=known,
@@ -110,7 +126,26 @@ def lesson(
         sight=sight,
         random_state=random_state,
     )
-    return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric)
+    return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric, moved)
+
+
+def to_their_like(along: Floats, places: Floats, n: int) -> Floats | None:
+    """Return how far the last n cells are moved: three quarters of the way to the mean of those most alike.
+
+    Those are the ten nearest and the cell itself, or a twentieth of all if that is fewer; None if it is none.
+
+    Parameters
+    ----------
+    along, places
+        Where all cells lie on the axes of the metric, raw and scaled, shape (n_cells, n_axes).
+    n
+        How many are moved.
+    """
+    k = min(ALIKE, int(SHARE_ALIKE * len(places)))
+    if k < 1 or not places.shape[1]:
+        return None
+    _, near = Landmarks(places).nearest(places[-n:], k + 1)
+    return np.asarray(WAY * (along[near].mean(axis=1) - along[-n:]))
 
 
 def _starts(

@@ -1,26 +1,34 @@
-"""The fit of a few labelled cells around the start: one prior for every number of cells.
+"""What a few labelled cells teach: the mean of a fit around the start and of one from nothing.
 
-The start's scores are scaled by what they are worth, and its weights so scaled are the centre of the penalty.
-In the sum over cells the prior has one strength, so that it speaks loudest where labels are few and is worth
-ever less per cell::
+*Around the start*, its weights are the centre of the penalty. In the sum over cells the prior has one
+strength, so that it speaks loudest where labels are few and is worth ever less per cell::
 
-    min over dW, db of   mean loss of softmax(v S + dW x + db)  +  alpha / 2 ( |dW|^2 + |db|^2 / kappa )
+    min over dW, db of   mean loss of softmax(S + dW x + db)  +  alpha / 2 ( |dW|^2 + |db|^2 / kappa )
     alpha = 0.0024 t / n
 
 with S the scores of the start, n labelled cells, and lengths and t, the mean squared length of the centred
-rows, in the metric of the target's unlabelled cells (:mod:`orthotype.models.linear.reduced`). The worth
-v is one; a half, a quarter, a tenth or a fiftieth if labelled cells that are held out are called better so:
-of a source that is no guide the part outside the span of the few cells is noise, which no number of labels
-takes away. Classes weigh alike in the mean loss, but one
-without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), a tenth: enough to stay
-reachable, too little to take cells from those with labels if the target has none of it.
+rows, in the metric of the target's unlabelled cells (:mod:`orthotype.models.linear.reduced`). A single cell
+is mostly noise: rows are moved along the axes of the metric to where the cells most like them lie.
+
+*From nothing*, least squares tell every labelled class from all others by one and zero, times seven
+(:mod:`orthotype.models.linear.ridge`), all genes alike, no row moved, at the same alpha. They know no source
+that could mislead them. Of the mean they have half from two labels per class on, nothing where every class
+has a single one, and a share in between; the start is worth the rest. Two fits that err differently are
+better together than either.
+
+Classes weigh alike. Around the start, a stand-in counts beside the labels of a class as one more. A class
+without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth: enough to
+stay reachable, too little to take cells from those with labels if the target has none of it.
+
+*A label may be wrong.* A tenth of all are taken to be: with p the probability of its label by fits that have
+not seen the cell, it counts by 0.9 p / (0.9 p + 0.1 / n_classes), the chance that it is right, where its
+class has three labels or more.
 
 Nothing else is chosen on the labelled cells, which are too few to choose.
 """
 
-from copy import copy
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,22 +36,27 @@ from numpy.typing import NDArray
 
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import stratified_folds
-from orthotype.models.linear.reduced import FewRows, Metric
+from orthotype.models.linear.reduced import FewRows, Metric, Products
 from orthotype.models.linear.refit import refit_path
+from orthotype.models.linear.ridge import LeastSquares, least_squares
+from orthotype.models.linear.softmax import softmax
 from orthotype.transfer.adapt.anchors import Anchors
-from orthotype.transfer.adapt.starts import Start, capped_losses
+from orthotype.transfer.adapt.starts import Start
 
 Floats = NDArray[np.float64]
 
-WORTHS: Final = (1.0, 0.5, 0.25, 0.1, 0.02)
 STRENGTH: Final = 0.0024
+FROM_NOTHING: Final = 0.5
+SURE: Final = 7.0
 ANCHORS_WEIGH: Final = 0.1
 N_FOLDS: Final = 5
+WRONG: Final = 0.1
+FEWEST_TO_DOUBT: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Labelled cells first, then anchors of classes without a label.
+    """Labelled cells first, then cells that stand for classes.
 
     Attributes
     ----------
@@ -57,6 +70,8 @@ class Evidence:
         Classes with a labelled cell, shape (n_classes,).
     contradicted
         Classes that labelled cells contradict, shape (n_classes,): they have to learn that, too.
+    moved
+        How far each row is moved along the axes of the metric, shape (n, n_axes), or None.
     """
 
     X: sp.csr_array
@@ -64,19 +79,29 @@ class Evidence:
     folds: NDArray[np.intp]
     moving: NDArray[np.bool_]
     contradicted: NDArray[np.bool_]
+    moved: Floats | None = None
 
     @classmethod
     def of(
-        cls, X: sp.csr_array, codes: NDArray[np.intp], anchors: Anchors, *, random_state: int
+        cls,
+        X: sp.csr_array,
+        codes: NDArray[np.intp],
+        anchors: Anchors,
+        *,
+        random_state: int,
+        moved: Floats | None = None,
     ) -> "Evidence":
-        """Join labelled cells and anchors."""
+        """Join labelled cells, which may be moved, and anchors, which stay where they are."""
         folds = stratified_folds(codes, n_splits=min(N_FOLDS, len(codes)), random_state=random_state)
+        if moved is not None:
+            moved = np.concatenate([moved, np.zeros((len(anchors.codes), moved.shape[1]))])
         return cls(
             sp.csr_array(sp.vstack([X, anchors.X], format="csr")),
             np.concatenate([codes, anchors.codes]),
             folds.astype(np.intp),
             np.bincount(codes, minlength=len(anchors.contradicted)) > 0,
             anchors.contradicted,
+            moved,
         )
 
     @property
@@ -84,34 +109,66 @@ class Evidence:
         """Labelled cells."""
         return len(self.folds)
 
-    def weights(self, used: NDArray[np.bool_] | None = None) -> Floats:
-        """Return the weight of each row, summing to one; ``used`` for some of the labelled cells alone."""
+    @property
+    def share_from_nothing(self) -> float:
+        """Share of the fit from nothing in the mean, 0 to a half."""
+        per_class = self.n_labelled / max(int(self.moving.sum()), 1)
+        return FROM_NOTHING * min(per_class - 1.0, 1.0)
+
+    def learned(self, counts: NDArray[Any] | None = None) -> NDArray[np.bool_]:
+        """Return the classes of labelled cells that count, and those that labels contradict."""
+        own = self.codes[: self.n_labelled]
+        here = np.bincount(own, weights=counts, minlength=len(self.moving)) > 0
+        return np.asarray(here | self.contradicted)
+
+    def weights(self, counts: NDArray[Any] | None = None, *, stand_ins: bool = True) -> Floats:
+        """Return the weight of each row, summing to one.
+
+        Parameters
+        ----------
+        counts
+            How much each labelled cell counts, shape (n_labelled,); all 1 by default. Without its labels the
+            stand-in of a class says nothing either.
+        stand_ins
+            Whether those count at all.
+        """
+        n = self.n_labelled
         kept = np.ones(len(self.codes), dtype=np.float64)
-        if used is not None:
-            kept[: self.n_labelled] = used
+        if counts is not None:
+            kept[:n] = counts
+        stands_in = self.moving[self.codes[n:]]
+        silent = stands_in & ~self.learned(counts)[self.codes[n:]] if stand_ins else stands_in
+        kept[n:][silent] = 0.0
         found = class_weights(self.codes, sample_weight=kept)
-        found[self.n_labelled :] *= ANCHORS_WEIGH
+        found[n:][~stands_in] *= ANCHORS_WEIGH
         return np.asarray(found / found.sum())
 
+    def strength(self, total: float) -> float:
+        """Return the one strength for rows of a mean squared length."""
+        return STRENGTH * max(total, float(np.finfo(np.float64).tiny)) / self.n_labelled
 
-class Refit:
-    """The fit around one start on one set of rows.
+    def part(self, used: NDArray[np.bool_], order: NDArray[np.intp], share: float) -> NDArray[np.bool_]:
+        """Return a share of the used cells of each class, at least one, the first in an order."""
+        codes, kept = self.codes[: len(used)], np.zeros(len(used), dtype=bool)
+        for k in np.flatnonzero(self.moving):
+            of_class = order[(codes[order] == k) & used[order]]
+            kept[of_class[: max(1, round(share * len(of_class)))]] = True
+        return kept
+
+
+class AroundStart:
+    """The fit around a start.
 
     Parameters
     ----------
     evidence
-        The rows.
+        The rows; they are moved if there is a metric.
     start
         The model to start from.
     metric
         How alike two rows are; None for all genes alike.
     strength
         alpha; ``"auto"`` for the one prior.
-
-    Attributes
-    ----------
-    worth
-        v, what the start's scores are worth.
     """
 
     def __init__(
@@ -122,35 +179,108 @@ class Refit:
         metric: Metric | None = None,
         strength: float | str = "auto",
     ) -> None:
-        self.evidence, self.worth = evidence, WORTHS[0]
-        self.few = FewRows(evidence.X, evidence.weights(), metric)
-        self._scores = start.scores(evidence.X)
-        own = STRENGTH * max(self.few.total, np.finfo(np.float64).tiny) / evidence.n_labelled
-        self.strength = own if strength == "auto" else float(strength)
+        self.evidence = evidence
+        self.before = self._offsets = start.scores(evidence.X)
+        moved = None if metric is None else evidence.moved
+        if metric is not None and moved is not None:
+            self._offsets = self.before + moved @ (metric.axes @ start.coef.T)
+        self.few = FewRows(evidence.X, evidence.weights(), metric, moved)
+        self.strength = evidence.strength(self.few.total) if strength == "auto" else float(strength)
+
+    def fit(self, counts: NDArray[Any] | None = None, *, stronger: float = 1.0) -> tuple[Floats, Floats]:
+        """Return the change theta and the scores of all rows, unmoved.
+
+        Parameters
+        ----------
+        counts
+            How much each labelled cell counts.
+        stronger
+            Factor of the strength.
+        """
+        evidence = self.evidence
+        (theta,) = refit_path(
+            self.few,
+            self._offsets,
+            evidence.codes,
+            evidence.weights(counts),
+            moving=evidence.learned(counts),
+            alphas=[self.strength * stronger],
+        )
+        return theta, self.before + self.few.unmoved @ theta[:-1] + theta[-1]
+
+
+class FromNothing:
+    """The fit from nothing.
+
+    Parameters
+    ----------
+    evidence
+        The rows.
+    products
+        Their inner products.
+    """
+
+    def __init__(self, evidence: Evidence, products: Products) -> None:
+        self.evidence, self._products = evidence, products
+        centre = np.asarray(products.X.T @ evidence.weights(stand_ins=False))
+        _, lengths, _ = products.centred(centre, Metric.plain(len(centre)))
+        self.strength = evidence.strength(float(lengths.mean()))
+        self._targets = np.zeros((len(evidence.codes), len(evidence.moving)))
+        n = evidence.n_labelled
+        self._targets[np.arange(n), evidence.codes[:n]] = SURE
+
+    def fit(self, counts: NDArray[Any] | None = None, *, stronger: float = 1.0) -> LeastSquares:
+        """Fit labelled cells that count so much."""
+        weights = self.evidence.weights(counts, stand_ins=False)
+        return least_squares(self._products, self._targets, weights, alpha=self.strength * stronger)
+
+
+class Refit:
+    """The mean of the fit around a start and of the one from nothing.
+
+    Parameters
+    ----------
+    evidence, start, metric
+        As for :class:`AroundStart`.
+    strength
+        ``"auto"``, or alpha of the fit around the start alone.
+
+    Attributes
+    ----------
+    worth
+        What the start's scores are worth in the mean.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        start: Start,
+        *,
+        metric: Metric | None = None,
+        strength: float | str = "auto",
+    ) -> None:
+        self.evidence, self.start = evidence, start
+        self.worth = 1.0 - evidence.share_from_nothing if strength == "auto" else 1.0
+        self.around = AroundStart(evidence, start, metric=metric, strength=strength)
+        self._alone = FromNothing(evidence, self.around.few.products)
 
     @property
-    def offsets(self) -> Floats:
-        """What the start says of all rows, at its worth, shape (n, n_classes)."""
-        return self.worth * self._scores
+    def strength(self) -> float:
+        """Strength alpha of the fit around the start."""
+        return self.around.strength
 
-    def at(self, worth: float) -> "Refit":
-        """Return the same fit with the start at another worth."""
-        other = copy(self)
-        other.worth = worth
-        return other
+    def change(self, counts: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
+        """Return what is added to the start's weights and intercepts at their worth."""
+        coef, intercept = self.around.few.expand(self.around.fit(counts)[0])
+        if self.worth == 1.0:
+            return coef, intercept
+        alone = self._alone.fit(counts).expand()
+        return self._mean(coef, alone[0]), self._mean(intercept, alone[1])
 
-    def fit(
-        self, used: NDArray[np.bool_] | None = None, *, strength: float | None = None
-    ) -> tuple[Floats, Floats]:
-        """Return the change theta and the scores of all rows; ``used`` to learn from some cells alone."""
-        evidence = self.evidence
-        weights, codes = evidence.weights(used), evidence.codes
-        here = slice(evidence.n_labelled)
-        seen = np.bincount(codes[here], weights=weights[here] > 0, minlength=len(evidence.moving)) > 0
-        seen |= evidence.contradicted
-        alpha = self.strength if strength is None else strength
-        (theta,) = refit_path(self.few, self.offsets, codes, weights, moving=seen, alphas=[alpha])
-        return theta, self.offsets + self.few.rows @ theta[:-1] + theta[-1]
+    def scores(self, X: sp.csr_array, counts: NDArray[Any] | None = None) -> Floats:
+        """Return the logits of encoded cells, shape (n, n_classes)."""
+        coef, intercept = self.change(counts)
+        return np.asarray(self.worth * self.start.scores(X) + X @ coef.T + intercept)
 
     def held_out(self, *, share: float = 1.0, random_state: int = 0) -> Floats:
         """Return scores of labelled cells by fits that have not seen them, shape (n_labelled, n_classes).
@@ -163,42 +293,40 @@ class Refit:
             Decides which; a smaller share is part of a larger one.
         """
         evidence = self.evidence
-        found = np.empty((evidence.n_labelled, self.offsets.shape[1]))
-        order = np.random.default_rng(random_state).permutation(evidence.n_labelled)
+        n = evidence.n_labelled
+        found = self.worth * self.around.before[:n]
+        order = np.random.default_rng(random_state).permutation(n)
         for fold in range(int(evidence.folds.max()) + 1):
             used, test = evidence.folds != fold, evidence.folds == fold
             if share < 1.0:
-                used = self._part(used, order, share)
-            learned = max(int(used.sum()), 1)
-            strength = self.strength * evidence.n_labelled / learned
-            scores = self.fit(used, strength=strength)[1] if used.any() else self.offsets
-            found[test] = scores[: evidence.n_labelled][test]
+                used = evidence.part(used, order, share)
+            if used.any():
+                found[test] = self._said(used, stronger=n / int(used.sum()))[test]
         return found
 
-    def _part(self, used: NDArray[np.bool_], order: NDArray[np.intp], share: float) -> NDArray[np.bool_]:
-        """Return a share of the cells of each class, at least one."""
-        codes, kept = self.evidence.codes[: len(used)], np.zeros(len(used), dtype=bool)
-        for k in np.flatnonzero(self.evidence.moving):
-            of_class = order[(codes[order] == k) & used[order]]
-            kept[of_class[: max(1, round(share * len(of_class)))]] = True
-        return kept
+    def _said(self, used: NDArray[np.bool_], *, stronger: float) -> Floats:
+        """Return what some of the labelled cells teach to say of all of them."""
+        n = self.evidence.n_labelled
+        around = self.around.fit(used, stronger=stronger)[1][:n]
+        if self.worth == 1.0:
+            return around
+        return self._mean(around, self._alone.fit(used, stronger=stronger).scores[:n])
+
+    def _mean(self, around: Floats, alone: Floats) -> Floats:
+        return np.asarray(self.worth * around + (1.0 - self.worth) * alone)
 
 
-def chosen(
-    evidence: Evidence, start: Start, *, metric: Metric | None = None, strength: float | str = "auto"
-) -> tuple[Refit, Floats]:
-    """Return the fit that calls held-out labelled cells best, with their scores.
+def trust(scores: Floats, codes: NDArray[np.intp]) -> Floats:
+    """Return the chance that each label is right, where its class has three labels, else 1, shape (n,).
 
     Parameters
     ----------
-    evidence, start, metric, strength
-        As for :class:`Refit`.
+    scores
+        Scores of the labelled cells by fits that have not seen them, shape (n, n_classes).
+    codes
+        Their classes, shape (n,).
     """
-    first = Refit(evidence, start, metric=metric, strength=strength)
-    fits = [first.at(worth) for worth in WORTHS]
-    held_out = [fit.held_out() for fit in fits]
-    codes = evidence.codes[: evidence.n_labelled]
-    weights = class_weights(codes)
-    losses = np.array([capped_losses(scores, codes) for scores in held_out])
-    best = int(np.argmin(losses @ weights)) if evidence.n_labelled > 1 else 0
-    return fits[best], held_out[best]
+    sizes = np.bincount(codes)
+    right = (1.0 - WRONG) * softmax(scores)[np.arange(len(codes)), codes]
+    found = right / (right + WRONG / np.count_nonzero(sizes))
+    return np.where(sizes[codes] >= FEWEST_TO_DOUBT, found, 1.0)

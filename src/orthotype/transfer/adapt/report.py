@@ -86,7 +86,7 @@ class AdaptReport:
     strength
         alpha of the penalty.
     worth
-        What the start's scores are worth: 1, or less where held-out labelled cells say so.
+        Share of the start in the mean with the fit from nothing: 1 to a half.
     held_out
         Labelled cells by models that have not seen them.
     doubtful
@@ -244,7 +244,7 @@ def more_labels(before: Floats, after: Floats, refit: Refit, *, random_state: in
     after
         Scores by fits that have not seen them, of the same shape.
     refit
-        The fit that gave them.
+        The fits that gave them.
     random_state
         Decides which cells are left out; smaller parts are parts of larger ones.
     """
@@ -272,7 +272,7 @@ def _lines(report: AdaptReport) -> list[str]:
     cells, held = sum(report.cells_per_class.values()), report.held_out
     lines = [
         f"learned from {cells:,} {report.species} cells of {len(report.cells_per_class):,} classes",
-        f"start: {report.start}, worth {report.worth:g}; strength {report.strength:.3g}",
+        f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "
         f"{held.recall_after:.2f} after",
     ]

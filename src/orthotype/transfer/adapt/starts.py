@@ -10,17 +10,24 @@ label shift
     the same with the labels in the place of calls: d_c is the mean of the cells labelled c minus the mean of
     class c in the source, and the step is what one labelled class foretells of another
 
+A start may be far too sure, another species being what it has never seen. Its scores are scaled by v, as sure
+as the labelled cells of its own classes show it to be before anything is learned from them: over n of them
+
+    n (mean loss of softmax(v S), every class alike)  +  (log v)^2 / 2     is least, v at most 1
+
 Few labels say little of what all classes share: the label shift is taken where at least three quarters of the
 model's classes have two labels, else the shift of the unlabelled cells, else none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.softmax import row_losses
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.models.shift import TAU, shared_part
@@ -29,6 +36,7 @@ from orthotype.transfer.state import ModelState
 Floats = NDArray[np.float64]
 
 CAP = 3.0
+SCALES: Final = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)
 SOURCE, TARGET_SHIFT, LABEL_SHIFT = "source", "target shift", "label shift"
 MOST_CLASSES, FEWEST_LABELS = 0.75, 2
 
@@ -61,6 +69,10 @@ class Start:
         coef = state.coef.mean(axis=0, dtype=np.float64)
         moved = state.intercept.mean(axis=0, dtype=np.float64) - coef @ delta
         return cls(name, heat, np.asarray(delta, dtype=np.float64), coef / heat, moved / heat)
+
+    def tempered(self, v: float) -> "Start":
+        """Return the same start, its scores scaled by v."""
+        return replace(self, heat=self.heat / v, coef=self.coef * v, intercept=self.intercept * v)
 
     def scores(self, X: sp.csr_array) -> Floats:
         """Return the logits of encoded cells, shape (n, n_classes)."""
@@ -108,6 +120,29 @@ def preferred(starts: Sequence[Start], codes: NDArray[np.intp], *, known: NDArra
     enough = labelled.sum() >= max(2, MOST_CLASSES * known.sum())
     by_name = {start.name: start for start in starts}
     return by_name[LABEL_SHIFT] if enough else starts[0]
+
+
+def as_sure_as_right(
+    start: Start, X: sp.csr_array, codes: NDArray[np.intp], *, known: NDArray[np.bool_]
+) -> Start:
+    """Return the start as sure as the labelled cells of its own classes show it to be.
+
+    Parameters
+    ----------
+    start
+        The start.
+    X, codes
+        Encoded labelled cells and their classes.
+    known
+        Which classes the source has cells of, shape (n_classes,).
+    """
+    own = known[codes]
+    if not own.any():
+        return start
+    scores, true = start.scores(X[own]), codes[own]
+    weights = len(true) * class_weights(true)
+    costs = [float(weights @ row_losses(v * scores, true)) + np.log(v) ** 2 / 2 for v in SCALES]
+    return start.tempered(SCALES[int(np.argmin(costs))])
 
 
 def capped_losses(scores: Floats, codes: NDArray[np.intp]) -> Floats:
