@@ -9,6 +9,7 @@ from anndata import AnnData
 
 import orthotype as ot
 from orthotype.errors import OrthotypeWarning
+from orthotype.transfer.adapt import adapting, refit
 
 LABELS = "cell_ontology_class"
 BETA, ALPHA, DUCTAL = "type B pancreatic cell", "pancreatic A cell", "pancreatic ductal cell"
@@ -277,6 +278,24 @@ def test_a_wrong_label_is_pointed_out_and_does_little_harm(
     clean = recall(small_model.adapt(small_human, labels=labels), small_human, without=labels)
     after = recall(adapted, small_human, without=labels)
     assert np.mean(list(after.values())) >= np.mean(list(clean.values())) - 0.02
+
+
+def test_labels_beyond_those_that_are_held_out_are_doubted_by_a_fit_that_has_not_seen_them(
+    small_model: ot.LabelTransfer, small_human: AnnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = few(small_human, 20)
+    spoiled = labels.copy()
+    spoiled[labels.index[labels == ALPHA][:4]] = BETA
+    monkeypatch.setattr(adapting, "MOST_JUDGED", 40)
+    adapted = small_model.adapt(small_human, labels=spoiled)
+    assert adapted.adapt_report_.held_out.cells == 40
+    monkeypatch.setattr(refit, "FEWEST_TO_DOUBT", np.inf)
+    trusting = small_model.adapt(small_human, labels=spoiled)
+    alpha = (truth(small_human) == ALPHA).to_numpy()
+    called = adapted.state_.classes.tolist().index(ALPHA)
+    sure, less = (proba(each, small_human)[alpha, called].mean() for each in (adapted, trusting))
+    assert sure > less
+    assert min(recall(adapted, small_human, without=spoiled).get(name, 1.0) for name in (ALPHA, BETA)) > 0.9
 
 
 def test_the_same_seed_gives_the_same_model(small_model: ot.LabelTransfer, small_human: AnnData) -> None:

@@ -177,13 +177,13 @@ def anchor_cells(
     means = profiles.mean.astype(np.float64) + shift
     centre = means[known].mean(axis=0)
     wanted = known & (np.bincount(codes, minlength=len(known)) == 0)
-    rows, stand_for, bare, contradicted = [], [], wanted.copy(), np.zeros(len(known), dtype=bool)
+    rows, stand_for, bare = [], [], wanted.copy()
+    contradicted = np.zeros(len(known), dtype=bool)
     if sight is not None and unlabelled is not None:
         contradicted = wanted & sight.contradicted(codes, len(known))
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
-        means_of, labelled = stand_ins(codes, known, unlabelled, sight, order)
-        rows.append(means_of)
-        stand_for.append(labelled)
+        own_mean, labelled = stand_ins(codes, known, unlabelled, sight, order)
+        rows, stand_for = [own_mean], [labelled]
         for k in np.flatnonzero(wanted):
             own = order[sight.unlabelled[order] == k]
             found = own[sight.sure[own]] if len(own) >= FEWEST and not contradicted[k] else own[:0]
