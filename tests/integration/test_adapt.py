@@ -302,3 +302,18 @@ def test_the_same_seed_gives_the_same_model(small_model: ot.LabelTransfer, small
     labels = few(small_human, 5)
     first, again = (small_model.adapt(small_human, labels=labels, random_state=3) for _ in range(2))
     assert first.state_.hash() == again.state_.hash()
+
+
+def test_marrow_with_types_that_people_named_is_not_taken_for_another_tissue() -> None:
+    human = ot.datasets.get("setty2019-human-marrow-subset")
+    kinds = human.obs["coarse_type"].astype(str)
+    few = kinds.groupby(kinds).head(5)
+    model = ot.load("mouse-marrow")
+    with pytest.warns(OrthotypeWarning, match="new to the model"):
+        adapted = model.adapt(
+            human, labels=few.to_dict(), new_classes=sorted(set(few) - set(model.card["classes"]))
+        )
+    found = adapted.annotate(human, species="human").obs
+    rest = ~found.index.isin(few.index)
+    assert (found["orthotype_status"] == "unknown").mean() < 0.1
+    assert (found["orthotype_label"].astype(str) == kinds)[rest].mean() > 0.6

@@ -217,14 +217,16 @@ def _kinship(
 ) -> float:
     """Return the kinship of the cells with the source, NaN for cells that are all called one class.
 
+    1 for a model that has learned new classes from people: what is left of the source says little of them.
     Genes that the cells lack have no weight in the model.
     """
+    if not _known(state).all():
+        return 1.0
     if np.count_nonzero(np.bincount(winner) >= FEWEST_OF_A_CLASS) < 2:
         return float("nan")
-    seen = (state.profiles.n_cells > 0) & _known(state)
     return kinship(
         sample,
-        state.profiles.mean[seen],
+        state.profiles.mean[state.profiles.n_cells > 0],
         shift=np.zeros(sample.shape[1]) if shift is None else shift.delta,
         present=(state.coef != 0).any(axis=(0, 1)),
     )
