@@ -48,13 +48,14 @@ def test_train_takes_its_options(orthotype: Command, kept: Path) -> None:
         *("train", kept / "mouse.h5ad", "--labels", "cell_type", "-o", "m.safetensors", "--json"),
         *("--species", "Mus musculus", "--batch", "library", "--layer", "X", "--target", kept / "human.h5ad"),
         *("--target-species", "Homo sapiens", "--policy", "groups", "--encoder", "binarize"),
-        *("--n-top-genes", "300", "--min-cells", "3", "--seed", "7"),
+        *("--n-top-genes", "300", "--gene-weights", "none", "--min-cells", "3", "--seed", "7"),
     )
     card = done.json
     assert card["n_batches"] == 3
     assert card["encoder"]["kind"] == "binarize"
     assert card["orthologs"]["policy"] == "groups"
-    assert card["selection"] == {"method": "dispersion", "n_top_genes": 300, "with_target": True}
+    chosen = {"method": "dispersion", "n_top_genes": 300, "with_target": True, "gene_weights": "none"}
+    assert card["selection"] == chosen
     assert (card["species"], card["target_species"], card["random_state"]) == ("mouse", "human", 7)
     assert "2 of 5 classes are in one batch of 'library' only ('beta', 'ductal')" in done.err
 

@@ -178,6 +178,7 @@ def test_the_files_of_the_demo_go_on_being_used(demo: Demo, tmp_path: Path) -> N
     folder = demo[1]
     card = json.loads(run("models", "show", folder / "model.safetensors", "--json", cwd=tmp_path).stdout)
     assert card["selection"]["with_target"]
+    assert card["selection"]["gene_weights"] == "transferability"
     words = ("evaluate", folder / "human_annotated.h5ad", *LABELS, "--groups", "donor", "--json")
     found = json.loads(run(*words, cwd=tmp_path).stdout)
     summary = pd.read_csv(folder / "summary.csv", index_col="metric")["value"]

@@ -57,13 +57,13 @@ def same(one: ot.LabelTransfer, other: ot.LabelTransfer) -> None:
 
 
 def stop_in(stage: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Interrupt a run in the middle of a pass over the cells, or after the seventh fit."""
-    if stage == "fits":
+    """Interrupt a run in the middle of a pass over the cells, or after the seventh fit of either kind."""
+    if stage.endswith("fits"):
         plain, kept = KeptFits.keep, []
 
         def keep(self: KeptFits, *parts: Any) -> None:
             plain(self, *parts)
-            kept.append(parts)
+            kept.extend([parts] * (self.folder.name == stage))
             if len(kept) == 7:
                 raise Stopped
 
@@ -176,7 +176,7 @@ def test_several_files_and_a_target_go_on_too(
         cells.copy().write_h5ad(path)
     output = tmp_path / "model.safetensors"
     sources = {"species": "mouse", "target": paths[2], "target_species": "human", "labels": LABELS}
-    for stage in ("choosing genes", "reading cells", "fits"):
+    for stage in ("choosing genes", "reading cells", "fits", "weighted fits"):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
             stopped = stop_in(stage, patch)
             ot.LabelTransfer(block_size=32).fit(paths[:2], output=output, **sources, **stopped)

@@ -49,6 +49,19 @@ def test_what_was_kept_comes_back(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("memory", [PLENTY, Memory(most=1)], ids=["memory", "disk"])
+def test_weighted_cells_are_the_cells_times_weights(
+    rows: sp.csr_array, memory: Memory, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    monkeypatch.setattr("orthotype.cells.memory.LEAST", 300)
+    monkeypatch.setattr("orthotype.cells.cache.WEIGHED_AT_ONCE", 7)
+    kept, weights = keep(rows, PLENTY).cells(), rng.random(11).astype(np.float32)
+    weighted = kept.weighted(weights, memory=memory)
+    assert weighted.on_disk == (memory.most == 1)
+    np.testing.assert_array_equal(weighted.matrix.toarray(), rows.toarray() * weights)
+    np.testing.assert_array_equal(kept.matrix.toarray(), rows.toarray())
+
+
 def test_more_values_than_32_bits_can_count(rows: sp.csr_array, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orthotype.cells.cache.WIDE", 10)
     matrix = keep(rows, PLENTY).cells().matrix

@@ -24,16 +24,39 @@ def cells(rng: np.random.Generator, of: np.ndarray, n: int = 600) -> sp.csr_arra
 
 
 def told(rows: sp.csr_array, source: np.ndarray, present: np.ndarray | None = None) -> float:
-    """Return the kinship where the shift is what the cells differ by on average."""
+    """Return the kinship of the whole where the shift is what the cells differ by on average."""
     shift = np.asarray(rows.mean(axis=0)).ravel() - source.mean(axis=0)
     everywhere = np.ones(N_GENES, dtype=bool)
-    return kinship(rows, source, shift=shift, present=everywhere if present is None else present)
+    return kinship(rows, source, shift=shift, present=everywhere if present is None else present).whole
+
+
+def classes_told(rows: sp.csr_array, source: np.ndarray) -> np.ndarray:
+    """Return the kinship of each class where there is no shift."""
+    everywhere = np.ones(N_GENES, dtype=bool)
+    found = kinship(rows, source, shift=np.full(N_GENES, 0.5), present=everywhere).classes
+    assert found is not None
+    return found
 
 
 def test_cells_of_the_classes_are_kin_and_other_cells_are_not(rng: np.random.Generator) -> None:
     source = means(rng)
     assert told(cells(rng, source), source) > 0.9
     assert told(cells(rng, means(rng)), source) < LEAST_KINSHIP
+
+
+def test_a_class_whose_name_strangers_have_is_less_kin_than_one_that_is_there(
+    rng: np.random.Generator,
+) -> None:
+    source = means(rng)
+    there, strange = cells(rng, source[:2]), cells(rng, means(rng), 1200)
+    found = classes_told(sp.csr_array(sp.vstack([there, strange])), source)
+    assert found[:2].min() > found[2:].max() + 0.1
+
+
+def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:
+    source = means(rng)
+    found = classes_told(cells(rng, source[:3]), source)
+    assert np.isnan(found).tolist() == [False, False, False, True]
 
 
 def test_genes_that_the_cells_lack_play_no_part(rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orthotype.models.profiles import ClassProfiles
-from orthotype.models.transferability import transferability, weighted_genes
+from orthotype.models.transferability import transferability
 
 
 def profiles(mean: np.ndarray, n_cells: float | np.ndarray = 200.0) -> ClassProfiles:
@@ -80,18 +80,3 @@ def test_what_cannot_be_judged_is_not_trusted(pair: tuple[np.ndarray, np.ndarray
     assert (found.transferability[0], found.low[0], found.high[0]) == (0.0, -1.0, 1.0)
     alone = transferability(profiles(source), profiles(target, np.eye(10)[0] * 50))
     assert not alone.transferability.any()
-
-
-def test_equal_gene_weights_change_nothing_and_others_keep_the_centre(
-    pair: tuple[np.ndarray, np.ndarray],
-) -> None:
-    rng = np.random.default_rng(2)
-    source = profiles(pair[0])
-    coef = pair[0][None].astype(np.float32) + rng.normal(size=(3, 10, 300)).astype(np.float32)
-    intercept = rng.normal(size=(3, 10)).astype(np.float32)
-    same = weighted_genes(coef, intercept, weights=np.full(300, 0.4), source=source)
-    np.testing.assert_allclose(same[0], coef, rtol=1e-4)
-    np.testing.assert_allclose(same[1], intercept, atol=1e-3)
-    moved = weighted_genes(coef, intercept, weights=rng.random(300), source=source)
-    before, after = (c @ source.centre + b for c, b in ((coef, intercept), moved))
-    np.testing.assert_allclose(before, after, atol=1e-2)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from orthotype.models.kinship import Kinship
 from orthotype.models.neighbours import find_neighbours
 from orthotype.models.unknown import UnknownRule
 from orthotype.models.unknown_first import unknown_rule
@@ -51,6 +52,26 @@ def test_strangers_are_found_even_if_they_fill_a_class(rule: UnknownRule) -> Non
     unknown = rule.unknown(rule.fit(Views.joined([known, strange]), codes))
     assert unknown[600:].mean() > 0.95
     assert unknown[:600].mean() < 0.1
+
+
+def test_classes_full_of_strangers_do_not_say_what_is_usual(rule: UnknownRule) -> None:
+    rng = np.random.default_rng(8)
+    target = Views.joined([views(rng, 300, loss=0.8), views(rng, 600, loss=0.8, strange=True)])
+    codes = np.repeat([0, 1, 2], 300)
+    told = Kinship(0.6, np.array([0.9, 0.5, np.nan]))
+    assert rule.ratios(target, codes, kin=told)["likeness"] == pytest.approx(0.8, abs=0.03)
+    assert rule.ratios(target, codes, kin=Kinship(0.6))["likeness"] < 0.5
+    unknown = rule.unknown(rule.fit(target, codes, kin=told))
+    assert unknown[300:].mean() > 0.95
+    assert unknown[:300].mean() < 0.1
+
+
+def test_without_a_word_on_kinship_all_classes_count_alike(rule: UnknownRule) -> None:
+    rng = np.random.default_rng(9)
+    target, codes = views(rng, 900, loss=0.7), np.repeat([0, 1, 2], 300)
+    alike, by_default = Kinship(0.6, np.full(3, 0.8)), rule.ratios(target, codes)
+    assert rule.ratios(target, codes, kin=alike) == by_default
+    assert rule.ratios(target, codes, kin=Kinship(0.6, np.full(3, np.nan))) == by_default
 
 
 def test_one_bad_view_is_enough(rule: UnknownRule) -> None:
@@ -138,13 +159,15 @@ def test_a_target_that_is_foreign_as_a_whole_comes_back_mostly_unknown(rule: Unk
     assert rule.unknown(rule.fit(other_tissue, codes)).mean() > 0.95
     other_species = views(np.random.default_rng(9), 900, loss=0.6)
     assert not rule.foreign(other_species, codes)
-    assert rule.foreign(other_species, codes, kin=0.1)
-    assert not rule.foreign(other_tissue, codes, kin=0.5)
+    assert rule.foreign(other_species, codes, kin=Kinship(0.1))
+    assert not rule.foreign(other_tissue, codes, kin=Kinship(0.5))
 
 
 def test_what_is_less_alike_is_made_up_for_among_kin_and_unknown_elsewhere(rule: UnknownRule) -> None:
     codes = np.repeat([0, 1, 2], 300)
     target = views(np.random.default_rng(9), 900, loss=0.35)
-    assert rule.unknown(rule.fit(target, codes, kin=0.1)).mean() > 0.95
-    assert rule.ratios(target, codes, kin=0.1) == dict.fromkeys(("likeness", "extent", "margin"), 1.0)
-    assert rule.unknown(rule.fit(target, codes, kin=0.5)).mean() < 0.2
+    assert rule.unknown(rule.fit(target, codes, kin=Kinship(0.1))).mean() > 0.95
+    assert rule.ratios(target, codes, kin=Kinship(0.1)) == dict.fromkeys(
+        ("likeness", "extent", "margin"), 1.0
+    )
+    assert rule.unknown(rule.fit(target, codes, kin=Kinship(0.5))).mean() < 0.2

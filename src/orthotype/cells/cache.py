@@ -28,6 +28,7 @@ from orthotype.errors import OutputError
 FIRST_ROOM: Final = 1 << 16
 GROWTH: Final = 1.3
 WIDE: Final = 2**31 - 1
+WEIGHED_AT_ONCE: Final = 1 << 15
 
 
 class BusyError(OutputError):
@@ -92,6 +93,22 @@ class EncodedCells:
             )
             block.has_canonical_format = True
             yield rows, block
+
+    def weighted(self, weights: NDArray[np.float32], *, memory: Memory) -> "EncodedCells":
+        """Return the cells with every feature times its weight, in memory if there is room, else on disk.
+
+        Raises
+        ------
+        OutputError
+            If they have to go on disk, and it is full.
+        """
+        if not self.on_disk and 4 * int(self._indptr[-1]) <= memory.left():
+            data: NDArray[np.float32] | Scratch = self._data * weights[self._indices]  # type: ignore[index, operator]
+        else:
+            data = Scratch(np.float32, folder=memory.folder)
+            for _, block in self.blocks(WEIGHED_AT_ONCE):
+                data.append(block.data * weights[block.indices])
+        return EncodedCells(data, self._indices, self._indptr.astype(np.int64), self.shape[1])
 
 
 class _Growing:

@@ -45,6 +45,13 @@ class Encoder(StrEnum):
     BINARIZE = "binarize"
 
 
+class Weighting(StrEnum):
+    """What genes are worth in a target that is at hand."""
+
+    TRANSFERABILITY = "transferability"
+    NONE = "none"
+
+
 class Policy(StrEnum):
     """Which orthologs become features."""
 

@@ -20,6 +20,7 @@ from orthotype.cli.options import (
     Policy,
     Scheduler,
     Species,
+    Weighting,
 )
 
 Labels = Annotated[str, typer.Option("--labels", help="obs column with the cell types.")]
@@ -28,11 +29,14 @@ Batch = Annotated[
 ]
 Target = Annotated[
     Path | None,
-    typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both."),
+    typer.Option("--target", help="Cells to be labelled later: genes are then chosen in both and weighted."),
 ]
 TargetSpecies = Annotated[
     str | None,
     typer.Option("--target-species", help="Species of the target, or the one the model is for."),
+]
+GeneWeights = Annotated[
+    Weighting, typer.Option("--gene-weights", help="What genes are worth in the target: docs/alignment.md.")
 ]
 PolicyName = Annotated[
     Policy, typer.Option("--policy", help="Which orthologs become features: see docs/orthologs.md.")
@@ -52,6 +56,7 @@ def train(
     layer: Layer = None,
     target: Target = None,
     target_species: TargetSpecies = None,
+    gene_weights: GeneWeights = Weighting.TRANSFERABILITY,
     policy: PolicyName = Policy.ONE2ONE,
     orthologs: Orthologs = None,
     encoder: EncoderName = Encoder.LOG_NORMALIZE,
@@ -68,7 +73,11 @@ def train(
 
     outputs.ready(output, outputs.MODEL, force=force)
     model = LabelTransfer(
-        encoder=encoder.value, policy=policy.value, n_top_genes=n_top_genes, random_state=seed
+        encoder=encoder.value,
+        policy=policy.value,
+        n_top_genes=n_top_genes,
+        gene_weights=gene_weights.value,
+        random_state=seed,
     )
     named = {"the source": source, "the target": target}
     with (

@@ -8,13 +8,16 @@ one half is chance, and the other half shows nothing of it. With halves A and B 
     compare a_k = <t_k, s_k> / (|t_k| |s_k|)                            in B
 
 t_k is the mean of the cells called k, s_k that of the class, both less their mean over the classes called, so
-that a shift of all classes drops out; in A it is taken off as delta. The kinship of the target is the mean of
-a_k over classes and halves. |t_k|^2 is taken without the variance that so few cells leave in it. A tissue
-that shares some types with the source is kin of it. Among less than 400 cells chance looks like kinship, and
-nothing is said.
+that a shift of all classes drops out; in A it is taken off as delta. |t_k|^2 is taken without the variance
+that so few cells leave in it. The kinship of a class is the mean of a_k over the halves: it is low where most
+of the cells called so belong to no class of the source. The kinship of the target is the mean over halves and
+the larger classes. A tissue that shares some types with the source is kin of it. Among less than 400 cells
+chance looks like kinship, and nothing is said of the whole.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -27,8 +30,26 @@ Floats = NDArray[np.float64]
 LEAST_KINSHIP: Final = 0.34
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 400
-FEWEST_OF_A_CLASS: Final = 20
+FEWEST_OF_A_CLASS: Final = 10
+LARGE_CLASS: Final = 20
 LEAST_LENGTH: Final = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Kinship:
+    """How far calls by half of the genes foretell the other half, at most 1.
+
+    Attributes
+    ----------
+    whole
+        Of all cells; NaN where nothing tells.
+    classes
+        Of the cells called each class, shape (n_classes,), NaN where they are fewer than ten; None where
+        nothing tells.
+    """
+
+    whole: float = nan
+    classes: Floats | None = None
 
 
 def kinship(
@@ -37,8 +58,8 @@ def kinship(
     *,
     shift: NDArray[np.floating],
     present: NDArray[np.bool_],
-) -> float:
-    """Return how far calls by half of the genes foretell the other half, at most 1; NaN where nothing tells.
+) -> Kinship:
+    """Return how far calls by half of the genes foretell the other half.
 
     Parameters
     ----------
@@ -51,15 +72,18 @@ def kinship(
     present
         Which genes the cells have, shape (n_features,).
     """
-    if rows.shape[0] < FEWEST_CELLS or len(means) < 2:
-        return float("nan")
-    columns = rows.astype(np.float64).tocsc()
-    found = [
-        agreement
+    if len(means) < 2:
+        return Kinship()
+    columns, centres = rows.astype(np.float64).tocsc(), means.astype(np.float64)
+    told = [
+        _foretold(columns, centres, shift.astype(np.float64), known, other)
         for known, other in _halves(np.flatnonzero(present))
-        for agreement in _foretold(columns, means.astype(np.float64), shift.astype(np.float64), known, other)
     ]
-    return float(np.mean(found)) if found else float("nan")
+    alike, sizes = (np.array(each) for each in zip(*told, strict=True))
+    large = alike[sizes >= LARGE_CLASS]
+    whole = float(large.mean()) if rows.shape[0] >= FEWEST_CELLS and len(large) else nan
+    n_told = np.count_nonzero(~np.isnan(alike), axis=0)
+    return Kinship(whole, np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan))
 
 
 def _halves(genes: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -76,12 +100,14 @@ def _foretold(
     shift: Floats,
     known: NDArray[np.intp],
     other: NDArray[np.intp],
-) -> list[float]:
-    """Return for every class that is called how alike it is, in the other genes, to the cells called so."""
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Return how alike each class is, in the other genes, to the cells called so, and how many they are."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
-    called = np.flatnonzero(np.bincount(codes, minlength=len(means)) >= FEWEST_OF_A_CLASS)
+    n_called = np.bincount(codes, minlength=len(means))
+    found = np.full(len(means), nan)
+    called = np.flatnonzero(n_called >= FEWEST_OF_A_CLASS)
     if len(called) < 2:
-        return []
+        return found, np.zeros_like(n_called)
     cells = sp.csr_array(columns[:, other])
     sizes, sums, squares = _sums(cells, codes, called)
     own = sums / sizes[:, None]
@@ -91,7 +117,8 @@ def _foretold(
     lengths = np.maximum(lengths - noise, LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
     inner = (own * source).sum(axis=1)
     alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
-    return [float(each) for each in np.clip(alike, -1.0, 1.0)]
+    found[called] = np.clip(alike, -1.0, 1.0)
+    return found, n_called
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:

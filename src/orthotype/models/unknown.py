@@ -19,23 +19,24 @@ donors, with counts changed as species change them, so many more fell short.
 
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
 view, the median over the classes that enough cells were called of target median over source median; the
-views are divided by it. The median over classes keeps it where it is when a few classes are full of cells
-that do not belong there. Where the target is no kin of the source (:mod:`orthotype.models.kinship`) it is no
-matter of species: nothing is divided, and most cells come back unknown. Of a target too small for its kinship
-to be told, the same is said if likeness is below 0.45 or extent below 0.35.
+views are divided by it. Classes may be full of cells that do not belong there, and most may be: in that
+median a class k has the weight (a_k - 1/2)^2, with a_k its kinship (:mod:`orthotype.models.kinship`), and
+next to none below a half. Where the target as a whole is no kin of the source it is no matter of species:
+nothing is divided, and most cells come back unknown. Of a target too small for its kinship to be told, the
+same is said if likeness is below 0.45 or extent below 0.35.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isnan, nan
+from math import isnan
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orthotype.models.kinship import LEAST_KINSHIP
+from orthotype.models.kinship import LEAST_KINSHIP, Kinship
 from orthotype.models.neighbours import Neighbours
 from orthotype.models.views import VIEWS, Views
 
@@ -53,6 +54,10 @@ N_QUANTILES = 201
 JUDGED = {"likeness": 1.25, "extent": 1.25, "margin": np.inf}
 # The least of them, for a target whose kinship cannot be told.
 LEAST_ALIKE = {"likeness": 0.45, "extent": 0.35}
+# A class counts by the square of its kinship above a half, and by next to nothing below.
+DOUBTFUL = 0.5
+LEAST_ABOVE = 1e-3
+NOT_TOLD = Kinship()
 
 
 @dataclass(frozen=True)
@@ -143,22 +148,22 @@ class UnknownRule:
         medians = {name: _medians(getattr(views, name), codes, n_classes) for name in JUDGED}
         return cls(among, alone, medians, false_rejection)
 
-    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> bool:
+    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
-        return self._unlike(views, codes) if isnan(kin) else kin < LEAST_KINSHIP
+        return self._unlike(views, codes, kin) if isnan(kin.whole) else kin.whole < LEAST_KINSHIP
 
-    def _unlike(self, views: Views, codes: NDArray[np.intp]) -> bool:
+    def _unlike(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> bool:
         """Return whether its cells are much less alike to their classes than those of the source."""
-        ratios = self._ratios(views, codes)
+        ratios = self._ratios(views, codes, kin)
         return any(ratios[name] < least for name, least in LEAST_ALIKE.items())
 
-    def ratios(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> dict[str, float]:
+    def ratios(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> dict[str, float]:
         """Return how much less alike than the source's the cells of a target are, 1 for no less, per view.
 
         1 where no class was called for at least ten cells, and for a target that is :meth:`foreign`: then
         nothing is made up for.
         """
-        ratios = self._ratios(views, codes)
+        ratios = self._ratios(views, codes, kin)
         return dict.fromkeys(ratios, 1.0) if self.foreign(views, codes, kin=kin) else ratios
 
     def fit(
@@ -167,7 +172,7 @@ class UnknownRule:
         codes: NDArray[np.intp],
         *,
         neighbours: Neighbours | None = None,
-        kin: float = nan,
+        kin: Kinship = NOT_TOLD,
     ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly.
 
@@ -180,8 +185,8 @@ class UnknownRule:
         neighbours
             The cells like each; None to judge every cell alone.
         kin
-            Kinship of the target with the source (:func:`orthotype.models.kinship.kinship`), NaN if it
-            cannot be told.
+            Kinship of the target with the source, as a whole and class by class
+            (:func:`orthotype.models.kinship.kinship`).
         """
         table = self._scaled(views, codes, kin)
         return self.alone.fit(table) if neighbours is None else self.among.fit(_walked(table, neighbours))
@@ -200,22 +205,29 @@ class UnknownRule:
         standards = {name: Standard(**entry[name]) for name in ("among", "alone")}
         return cls(**standards, medians=entry["medians"], false_rejection=entry["false_rejection"])
 
-    def _scaled(self, views: Views, codes: NDArray[np.intp], kin: float) -> Floats:
+    def _scaled(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> Floats:
         ratios = self.ratios(views, codes, kin=kin)
         ratios = {**ratios, "lead": ratios["likeness"]}  # a difference of two likenesses
         return np.asarray(views.table() / [ratios.get(name, 1.0) for name in VIEWS])
 
-    def _ratios(self, views: Views, codes: NDArray[np.intp]) -> dict[str, float]:
+    def _ratios(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> dict[str, float]:
         ratios = {}
         for name, medians in self.medians.items():
-            values = getattr(views, name)
-            found = [
-                float(np.median(values[codes == k])) / median
-                for k, median in enumerate(medians)
-                if median > 0 and np.count_nonzero(codes == k) >= FEWEST_CELLS
-            ]
-            ratios[name] = float(np.clip(np.median(found), 1e-3, JUDGED[name])) if found else 1.0
+            values, usual = getattr(views, name), np.asarray(medians)
+            sizes = np.bincount(codes, minlength=len(usual))[: len(usual)]
+            called = np.flatnonzero((usual > 0) & (sizes >= FEWEST_CELLS))
+            found = np.array([np.median(values[codes == k]) for k in called]) / usual[called]
+            middle = _weighted_quantile(found, _counting(kin, called), 0.5) if len(called) else 1.0
+            ratios[name] = float(np.clip(middle, 1e-3, JUDGED[name]))
         return ratios
+
+
+def _counting(kin: Kinship, called: NDArray[np.intp]) -> Floats:
+    """Return how much each of some classes counts: those that are there, not those full of strangers."""
+    if kin.classes is None:
+        return np.ones(len(called))
+    above = np.nan_to_num(kin.classes[called], nan=DOUBTFUL) - DOUBTFUL
+    return np.asarray(np.maximum(above, LEAST_ABOVE) ** 2)
 
 
 def _walked(table: Floats, neighbours: Neighbours) -> Floats:
@@ -227,9 +239,13 @@ def _walked(table: Floats, neighbours: Neighbours) -> Floats:
 
 def _balanced_quantile(values: Floats, codes: NDArray[np.intp], share: float) -> float:
     """Return the value that a share of the cells falls short of, as the mean over the classes."""
+    return _weighted_quantile(values, 1.0 / (np.bincount(codes)[codes] + FEW_CELLS), share)
+
+
+def _weighted_quantile(values: NDArray[np.floating], weights: NDArray[np.floating], share: float) -> float:
+    """Return the value that a share of the weight lies below."""
     order = np.argsort(values, kind="stable")
-    weights = 1.0 / (np.bincount(codes)[codes[order]] + FEW_CELLS)
-    below = np.cumsum(weights) - weights / 2
+    below = np.cumsum(weights[order]) - weights[order] / 2
     return float(np.interp(share * weights.sum(), below, values[order]))
 
 

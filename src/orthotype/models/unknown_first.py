@@ -6,23 +6,23 @@ less alike to their classes than the source's. :mod:`orthotype.models.unknown` i
 """
 
 from collections.abc import Mapping
-from math import nan
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orthotype.models.kinship import Kinship
 from orthotype.models.neighbours import Neighbours
-from orthotype.models.unknown import Floats, Standard, UnknownRule
+from orthotype.models.unknown import NOT_TOLD, Floats, Standard, UnknownRule
 from orthotype.models.views import Views
 
 
 class FirstUnknownRule(UnknownRule):
     """The rule of format 1."""
 
-    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: float = nan) -> bool:
+    def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
-        return self._unlike(views, codes)
+        return self._unlike(views, codes, NOT_TOLD)
 
     def fit(
         self,
@@ -30,10 +30,10 @@ class FirstUnknownRule(UnknownRule):
         codes: NDArray[np.intp],
         *,
         neighbours: Neighbours | None = None,
-        kin: float = nan,
+        kin: Kinship = NOT_TOLD,
     ) -> Floats:
         """Return how well the cells of a target fit, shape (n,): a log tail probability, 0 for perfectly."""
-        worst = self.alone.fit(self._scaled(views, codes, kin))
+        worst = self.alone.fit(self._scaled(views, codes, NOT_TOLD))
         return worst if neighbours is None else neighbours.smoothed(worst)
 
     @classmethod

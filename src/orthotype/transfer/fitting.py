@@ -14,7 +14,7 @@ from orthotype.cells.backed import StoredCells, as_cells
 from orthotype.cells.cache import EncodedCells, key_of
 from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
-from orthotype.cells.space import Alignment, FeatureSpace, build_space
+from orthotype.cells.space import FeatureSpace, build_space
 from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells, warn_of_repeated
 from orthotype.errors import Problems, listed, warn
 from orthotype.genes.orthologs import OrthologMap
@@ -28,6 +28,7 @@ from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.models.shift import called_means
 from orthotype.models.unknown import UnknownRule
 from orthotype.models.views import Views, view_cells
+from orthotype.transfer.gene_weights import gene_weights
 from orthotype.transfer.state import ModelState
 
 if TYPE_CHECKING:
@@ -165,9 +166,14 @@ def fit_state(
     target: CellTable | None,
     n_top_genes: int,
     selection: str,
+    weighting: str,
     block_size: int,
 ) -> ModelState:
-    """Train a consensus model: choose features, encode, fit the folds, gather profiles, write the card."""
+    """Train a consensus model: choose features, encode, fit the folds, gather profiles, write the card.
+
+    With a target at hand genes are chosen in both, and with the weighting "transferability" the folds are
+    fitted anew with genes that are worth as much as they carry over.
+    """
     space = build_space(
         source.table,
         orthologs=orthologs,
@@ -180,16 +186,39 @@ def fit_state(
     )
     aligned = space.align(source.table.genes, species=source.table.species)
     cells = aligned.cells(source.table.rows, size=block_size)
-    X = cells.matrix
-    kept = _kept_fits(source, aligned, classifier)
-    classifier.fit(X, source.labels.astype(str), groups=source.batch, kept=kept)
+    state, weights = _learned(source, space, cells, classifier, key=aligned.key), None
+    if target is not None and weighting == "transferability":
+        weights = gene_weights(state, target, block_size=block_size)
+        if weights is not None:
+            state = _learned(source, space, cells, classifier, key=aligned.key, weights=weights)
+    chosen = {"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None}
+    return state.with_card(
+        **source_card(source, space, orthologs=orthologs),
+        selection=chosen | ({} if target is None else _told(weights)),
+    )
+
+
+def _learned(
+    source: Source,
+    space: FeatureSpace,
+    cells: EncodedCells,
+    classifier: ConsensusClassifier,
+    *,
+    key: str,
+    weights: NDArray[np.float32] | None = None,
+) -> ModelState:
+    """Fit the folds on encoded cells, whose genes may be weighted, and gather what goes with them."""
+    X, memory = cells.matrix, source.table.rows.memory
+    weighted = X if weights is None else cells.weighted(weights, memory=memory).matrix
+    kept = _kept_fits(source, classifier, key=key, weights=weights)
+    classifier.fit(weighted, source.labels.astype(str), groups=source.batch, kept=kept)
     classes = np.asarray(classifier.classes_, dtype=object)
     codes = pd.Index(classes).get_indexer(pd.Index(source.labels))
     held_out = np.nan_to_num(classifier.held_out_scores_.astype(np.float64))
     state = ModelState(
         space=space,
         classes=classes,
-        coef=classifier.coef_,
+        coef=classifier.coef_ if weights is None else classifier.coef_ * weights,
         intercept=classifier.intercept_,
         temperature=classifier.temperature_,
         profiles=class_profiles(
@@ -199,23 +228,31 @@ def fit_state(
         card={},
     )
     return state.with_card(
-        **source_card(source, space, orthologs=orthologs),
         **fit_card(classifier, codes=codes, classes=classes),
-        selection={"method": selection, "n_top_genes": n_top_genes, "with_target": target is not None},
         unknown=learned_unknown(cells, codes, state.profiles, margins(held_out)).to_dict(),
         margins=asdict(MarginScale.learn(held_out)),
         top_genes=top_genes(state),
     )
 
 
-def _kept_fits(source: Source, aligned: Alignment, classifier: ConsensusClassifier) -> KeptFits | None:
+def _told(weights: NDArray[np.float32] | None) -> dict[str, Any]:
+    """Say by what genes are weighted, and how many of them count less than half."""
+    if weights is None:
+        return {"gene_weights": "none"}
+    return {"gene_weights": "transferability", "n_below_half": int(np.count_nonzero(weights < 0.5))}
+
+
+def _kept_fits(
+    source: Source, classifier: ConsensusClassifier, *, key: str, weights: NDArray[np.float32] | None
+) -> KeptFits | None:
     """Return where the fits of the folds are kept for a run that goes on; None to keep nothing."""
     memory = source.table.rows.memory
     if memory.parts is None:
         return None
     batch = [] if source.batch is None else source.batch.tolist()
-    cells = (aligned.key, source.table.rows.origin, source.labels.tolist(), batch)
-    return KeptFits(memory.parts / "fits", key_of(dict(memory.key), *cells, classifier.get_params()))
+    cells = (key, source.table.rows.origin, source.labels.tolist(), batch)
+    name, worth = ("fits", ()) if weights is None else ("weighted fits", (weights,))
+    return KeptFits(memory.parts / name, key_of(dict(memory.key), *cells, classifier.get_params(), *worth))
 
 
 def learned_unknown(

@@ -22,6 +22,7 @@ from orthotype.transfer.adapt.report import AdaptReport
 from orthotype.transfer.adapt.request import check_adapting
 from orthotype.transfer.annotator import Annotator
 from orthotype.transfer.fitting import Source, choose_orthologs, fit_state
+from orthotype.transfer.gene_weights import check_weighting
 from orthotype.transfer.state import ModelState
 from orthotype.transfer.streaming import cleared
 from orthotype.transfer.training import Asked, model_place
@@ -49,6 +50,9 @@ class LabelTransfer(Annotator):
         Variable genes chosen per species, then united; markers of each class come with them, 3 for every 200.
     selection
         What makes a gene variable: ``"dispersion"`` or ``"variance"`` of the encoded values.
+    gene_weights
+        What genes are worth where the target is at hand: ``"transferability"``, as much as their class
+        profiles agree between source and target, or ``"none"``.
     alpha
         Strength of the L2 penalty, or the rule that chooses it by cross-validation on the source:
         ``"strongest"``, the strongest penalty that is as good as the best within a standard error (carries
@@ -86,6 +90,7 @@ class LabelTransfer(Annotator):
         policy: str = "one2one",
         n_top_genes: int = 2000,
         selection: str = "dispersion",
+        gene_weights: Literal["transferability", "none"] = "transferability",
         alpha: float | Literal["strongest", "lowest"] = "strongest",
         n_splits: int = 5,
         random_state: int = 0,
@@ -95,6 +100,7 @@ class LabelTransfer(Annotator):
         self.policy = policy
         self.n_top_genes = n_top_genes
         self.selection = selection
+        self.gene_weights = gene_weights
         self.alpha = alpha
         self.n_splits = n_splits
         self.random_state = random_state
@@ -139,8 +145,8 @@ class LabelTransfer(Annotator):
         min_cells
             Classes with fewer cells are refused.
         target
-            The cells to be labelled later, if they are at hand: genes are then chosen in both species. Their
-            labels, if they have any, are never looked at.
+            The cells to be labelled later, if they are at hand: genes are then chosen in both species and
+            weighted by how well they carry over. Their labels, if they have any, are never looked at.
         target_species
             Species of ``target``, or the one the model is meant for. Default: human, or mouse for a human
             source.
@@ -162,12 +168,13 @@ class LabelTransfer(Annotator):
         Raises
         ------
         InputError
-            With every problem of the source at once.
+            With every problem of the source at once, or if ``gene_weights`` is none of its values.
         OutputError
             If the output cannot be written, or exists and ``force`` is false.
         ClusterError
             If the cluster goes away.
         """
+        check_weighting(self.gene_weights)
         place = model_place(output, force=force)
         asked = Asked(source, labels, species, batch, layer, min_cells, target, target_species)
 
@@ -206,6 +213,7 @@ class LabelTransfer(Annotator):
             target=other,
             n_top_genes=self.n_top_genes,
             selection=self.selection,
+            weighting=self.gene_weights,
             block_size=self.block_size,
         )
 
@@ -323,6 +331,7 @@ class LabelTransfer(Annotator):
             policy=state.space.orthologs.policy,
             n_top_genes=card["selection"]["n_top_genes"],
             selection=card["selection"]["method"],
+            gene_weights=card["selection"].get("gene_weights", "transferability"),
             alpha=card["alpha"],
             n_splits=card["n_models"],
             random_state=card["random_state"],

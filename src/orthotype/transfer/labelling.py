@@ -4,7 +4,7 @@ What has to be learned about the target first (the species shift, the spread of 
 which its cells differ) is learned from a sample of its cells without any label.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
 from orthotype.cells.table import CellTable
 from orthotype.errors import warn
 from orthotype.models.consensus import Votes, decide
-from orthotype.models.kinship import FEWEST_OF_A_CLASS, kinship
+from orthotype.models.kinship import LARGE_CLASS, Kinship, kinship
 from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
@@ -150,7 +150,7 @@ def label_cells(
         shift=found.moved.shift,
         sharpness=found.moved.sharpness,
         fit=found.fit,
-        kinship=found.kinship,
+        kinship=found.kinship.whole,
         ratios=found.ratios,
         effect=measure_effect(used, target.sample(), found.votes.winner[target.sampled()]),
         table=table,
@@ -169,7 +169,7 @@ class Judged(NamedTuple):
     status: NDArray[np.object_]
     fit: NDArray[np.float64]
     views: Views
-    kinship: float
+    kinship: Kinship
     ratios: dict[str, float]
     foreign: bool
     moved: "Moved"
@@ -214,22 +214,28 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
 
 def _kinship(
     state: ModelState, sample: sp.csr_array, winner: NDArray[np.intp], shift: SpeciesShift | None
-) -> float:
-    """Return the kinship of the cells with the source, NaN for cells that are all called one class.
+) -> Kinship:
+    """Return the kinship of the cells with the source; cells that are all called one class tell nothing.
 
     1 for a model that has learned new classes from people: what is left of the source says little of them.
     Genes that the cells lack have no weight in the model.
     """
     if not _known(state).all():
-        return 1.0
-    if np.count_nonzero(np.bincount(winner) >= FEWEST_OF_A_CLASS) < 2:
-        return float("nan")
-    return kinship(
+        return Kinship(1.0)
+    if np.count_nonzero(np.bincount(winner) >= LARGE_CLASS) < 2:
+        return Kinship()
+    seen = state.profiles.n_cells > 0
+    found = kinship(
         sample,
-        state.profiles.mean[state.profiles.n_cells > 0],
+        state.profiles.mean[seen],
         shift=np.zeros(sample.shape[1]) if shift is None else shift.delta,
         present=(state.coef != 0).any(axis=(0, 1)),
     )
+    if found.classes is None:
+        return found
+    classes = np.full(len(seen), np.nan)
+    classes[seen] = found.classes
+    return replace(found, classes=classes)
 
 
 class Moved(NamedTuple):

@@ -167,10 +167,13 @@ def worth_keeping(sources: Sequence[StoredCells]) -> bool:
     return sum(max((m.n_stored for m in cells.matrices()), default=0) for cells in sources) >= WORTH_KEEPING
 
 
-def with_parts(cells: StoredCells, output: Path, *, key: Mapping[str, Any]) -> StoredCells:
-    """Return cells of which what is made is kept beside the output, for a run with the same file and key."""
+def with_parts(cells: StoredCells, output: Path, *, key: Mapping[str, Any], apart: str = "") -> StoredCells:
+    """Return cells of which what is made is kept beside the output, for a run with the same file and key.
+
+    Other cells of the same run have a folder of their own, which ``apart`` names.
+    """
     named = {**key, "file": str(cells.path.resolve()), "marks": cells.place.marks}
-    return replace(cells, memory=replace(cells.memory, parts=parts_of(output), key=named))
+    return replace(cells, memory=replace(cells.memory, parts=parts_of(output) / apart, key=named))
 
 
 @contextmanager

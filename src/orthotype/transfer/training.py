@@ -106,7 +106,10 @@ def _kept(
     stored = [each for each in taking_part if isinstance(each, StoredCells)]
     if len(stored) < len(taking_part) or not worth_keeping(stored):
         return cells, others
-    marks = [(str(each.path.resolve()), each.place.marks) for each in stored]
-    kept = [with_parts(each, output, key={"all": marks}) for each in stored]
+    key = {"all": [(str(each.path.resolve()), each.place.marks) for each in stored]}
+    kept = [
+        with_parts(each, output, key=key, apart="" if i < len(cells) else "target")
+        for i, each in enumerate(stored)
+    ]
     named = [(name, own) for (name, _), own in zip(cells, kept, strict=False)]
     return list(named), None if others is None else kept[-1]
