@@ -37,6 +37,7 @@ from suggest_settling import changed, studies
 RESULTS = Path(__file__).parent / "results" / "alignment_settling.json"
 BEGIN, END = "<!-- made by benchmarks/alignment_settling.py -->", "<!-- settled -->"
 FEWEST = 10
+USUAL = unknown._usual
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,15 @@ def by_cells(values: Any, codes: Any, share: float) -> float:
     return float(np.quantile(values, share))
 
 
-def all_alike(kin: Any, called: Any) -> Any:
-    """Return the same for every class, kin or not."""
-    return np.ones(len(called))
+def all_alike(ratios: Any, kin: Any, called: Any) -> float:
+    """Return the median over classes, kin or not."""
+    return float(np.median(ratios))
+
+
+def as_the_median(ratios: Any, kin: Any, called: Any) -> float:
+    """Return the median over the classes that are there."""
+    with patch.object(unknown, "USUAL", 0.5):
+        return USUAL(ratios, kin, called)
 
 
 def not_weighed(*args: Any, **named: Any) -> None:
@@ -76,6 +83,11 @@ def not_weighed(*args: Any, **named: Any) -> None:
 def judged(*names: str) -> tuple[tuple[Any, str, Any], ...]:
     """Return what makes the rule judge these views."""
     return ((unknown, "JUDGED", {name: 1.25 if name != "margin" else np.inf for name in names}),)
+
+
+def usual(rule: Any) -> tuple[tuple[Any, str, Any], ...]:
+    """Return what decides by this rule how alike is usual."""
+    return ((unknown, "_usual", rule),)
 
 
 RULES: Final[dict[str, Rule]] = {
@@ -92,9 +104,8 @@ RULES: Final[dict[str, Rule]] = {
     "mean": Rule("unknown: mean of the three views", ((unknown.Standard, "fit", whole),)),
     "lead alone": Rule("unknown: the lead, no margin", judged("likeness", "extent", "lead")),
     "one step": Rule("unknown: one step", ((unknown, "STEPS", 1),)),
-    "strangers too": Rule(
-        "unknown: all classes say what is usual, whatever their kinship", ((unknown, "_counting", all_alike),)
-    ),
+    "all classes": Rule("unknown: the median of all classes, whatever their kinship", usual(all_alike)),
+    "median": Rule("unknown: the median of the classes that are there", usual(as_the_median)),
     "by cells": Rule("unknown: threshold by cells", ((unknown, "_balanced_quantile", by_cells),)),
     "alike": Rule("unknown: threshold by classes, all alike", ((unknown, "FEW_CELLS", 0.0),)),
 }

@@ -18,12 +18,13 @@ will be known by. It is taken at 0.7 of that share of the source's own cells, be
 donors, with counts changed as species change them, so many more fell short.
 
 Cells of another species or study are less like every profile, right or wrong. How much less is one number a
-view, the median over the classes that enough cells were called of target median over source median; the
-views are divided by it. Classes may be full of cells that do not belong there, and most may be: in that
-median a class k has the weight (a_k - 1/2)^2, with a_k its kinship (:mod:`orthotype.models.kinship`), and
-next to none below a half. Where the target as a whole is no kin of the source it is no matter of species:
-nothing is divided, and most cells come back unknown. Of a target too small for its kinship to be told, the
-same is said if likeness is below 0.45 or extent below 0.35.
+view, the 40 % quantile over the classes that enough cells were called of target median over source median;
+the views are divided by it. It is not quite the median, because classes differ in it, and those that have
+lost most should not be rejected for that. Classes may be full of cells that do not belong there, and most may
+be: in that quantile a class k has the weight (a_k - 1/2)^2, with a_k its kinship
+(:mod:`orthotype.models.kinship`), and next to none below a half. Where the target as a whole is no kin of the
+source it is no matter of species: nothing is divided, and most cells come back unknown. Of a target too small
+for its kinship to be told, the same is said if likeness is below 0.45 or extent below 0.35.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
@@ -57,6 +58,7 @@ LEAST_ALIKE = {"likeness": 0.45, "extent": 0.35}
 # A class counts by the square of its kinship above a half, and by next to nothing below.
 DOUBTFUL = 0.5
 LEAST_ABOVE = 1e-3
+USUAL = 0.4
 NOT_TOLD = Kinship()
 
 
@@ -217,17 +219,17 @@ class UnknownRule:
             sizes = np.bincount(codes, minlength=len(usual))[: len(usual)]
             called = np.flatnonzero((usual > 0) & (sizes >= FEWEST_CELLS))
             found = np.array([np.median(values[codes == k]) for k in called]) / usual[called]
-            middle = _weighted_quantile(found, _counting(kin, called), 0.5) if len(called) else 1.0
+            middle = _usual(found, kin, called) if len(called) else 1.0
             ratios[name] = float(np.clip(middle, 1e-3, JUDGED[name]))
         return ratios
 
 
-def _counting(kin: Kinship, called: NDArray[np.intp]) -> Floats:
-    """Return how much each of some classes counts: those that are there, not those full of strangers."""
+def _usual(ratios: Floats, kin: Kinship, called: NDArray[np.intp]) -> float:
+    """Return what the ratios of classes come to: of those that are there, not those full of strangers."""
     if kin.classes is None:
-        return np.ones(len(called))
+        return float(np.median(ratios))
     above = np.nan_to_num(kin.classes[called], nan=DOUBTFUL) - DOUBTFUL
-    return np.asarray(np.maximum(above, LEAST_ABOVE) ** 2)
+    return _weighted_quantile(ratios, np.maximum(above, LEAST_ABOVE) ** 2, USUAL)
 
 
 def _walked(table: Floats, neighbours: Neighbours) -> Floats:
