@@ -75,7 +75,8 @@ def measure(n_classes: int, per_class: int, n_genes: int) -> dict[str, Any]:
     along = metric.along(sp.vstack([others, X], format="csr"))
     moved = to_their_like(along, along * metric.scale, X.shape[0])
     means = [others[np.flatnonzero(y_others == k)[:20]].mean(axis=0) for k in range(n_classes)]
-    stand_ins = Anchors(sp.csr_array(np.stack(means)), np.arange(n_classes), np.zeros(n_classes, dtype=bool))
+    none = np.zeros(n_classes, dtype=bool)
+    stand_ins = Anchors(sp.csr_array(np.stack(means)), np.arange(n_classes), none, none)
     evidence = Evidence.of(X, y, stand_ins, random_state=0, moved=moved)
     zeros = np.zeros(n_genes)
     start = Start("source", 1.0, zeros, source.coef.astype(np.float64), np.asarray(source.intercept))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from orthotype.models.linear.reduced import Metric
+from orthotype.models.linear.reduced import FewRows, Metric
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.transfer.adapt.anchors import Anchors, anchor_cells
 from orthotype.transfer.adapt.lesson import to_their_like
-from orthotype.transfer.adapt.refit import AroundStart, Evidence, Refit, trust
+from orthotype.transfer.adapt.refit import AroundStart, Evidence, FromNothing, Refit, trust
 from orthotype.transfer.adapt.starts import Start, as_sure_as_right, capped_losses, label_shift, preferred
+from orthotype.transfer.adapt.walk import Walk
 
 K, P = 4, 80
 
@@ -181,7 +182,7 @@ def test_a_class_with_labels_is_held_by_a_stand_in_that_is_no_label(
 ) -> None:
     X, codes = simulated(8, rng)
     mean = csr_array(profiles.mean[:1].astype(float))
-    anchors = Anchors(mean, np.array([0]), np.zeros(K, dtype=bool))
+    anchors = Anchors(mean, np.array([0]), *np.zeros((2, K), dtype=bool))
     evidence = Evidence.of(X, codes, anchors, random_state=0)
     weights = evidence.weights()
     np.testing.assert_allclose(weights[:8][codes == 0], weights[-1], err_msg="as much as one label")
@@ -202,7 +203,7 @@ def test_a_stand_in_holds_a_class_whose_label_is_no_good(
     right = []
     for means in (profiles.mean[:1], profiles.mean[:0]):
         stand = csr_array(means.astype(float))
-        anchors = Anchors(stand, np.zeros(len(means), dtype=int), np.zeros(K, dtype=bool))
+        anchors = Anchors(stand, np.zeros(len(means), dtype=int), *np.zeros((2, K), dtype=bool))
         after = Refit(Evidence.of(X, codes, anchors, random_state=0), start).scores(others)
         right.append(recall(after, true))
     assert right[0] > right[1] + 0.02
@@ -286,3 +287,53 @@ def test_a_start_is_as_sure_as_labelled_cells_show_it_to_be(
     assert 1.0 / one.heat >= 0.25, "one cell alone does not make it say nothing"
     new = np.zeros(K, dtype=bool)
     assert as_sure_as_right(start, X, wrong, known=new) is start, "the source says nothing of new classes"
+
+
+def test_what_labels_reach_is_a_label_more_from_nothing_unless_labels_are_held_out(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(4, rng)
+    evidence = refit(start, profiles, X, codes).evidence
+    assert evidence.share_from_nothing == 0.0
+    joined = evidence.joined(csr_array(profiles.mean[:2].astype(float)), np.array([0, 1]))
+    assert joined.share_from_nothing == 0.25
+    weights = joined.weights(stand_ins=False)
+    np.testing.assert_allclose(weights[-2:], weights[:4][codes < 2], err_msg="as much as the label")
+    np.testing.assert_allclose(np.bincount(joined.codes, weights=weights), 1 / K)
+    without = joined.weights(codes != 0, stand_ins=False)
+    assert without[-2] == 0.0, "it was reached from the label that is held out"
+    assert without[-1] > 0.0
+
+
+def test_cells_that_labels_reach_outdo_a_start_that_takes_two_classes_for_one(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(4, rng)
+    cells, hidden = simulated(400, rng)
+    others, true = simulated(400, rng)
+    merged = Start(
+        "source", 1.0, start.delta, 4 * start.coef[[0, 0, 2, 2]], 4 * start.intercept[[0, 0, 2, 2]]
+    )
+    evidence = refit(merged, profiles, X, codes).evidence
+    walk = Walk(cells, 2.0 * one_hot(hidden.astype(np.intp), K), np.ones(K, dtype=bool))
+    alone, reaching = (Refit(evidence, merged, walk=each) for each in (None, walk))
+    assert (alone.worth, reaching.worth) == (1.0, 0.5)
+    assert recall(reaching.scores(others), true) > recall(alone.scores(others), true) + 0.02
+    assert Refit(evidence, merged, walk=walk, strength=1.0).worth == 1.0, "a strength is that of one fit"
+
+
+def test_from_nothing_anchors_are_told_from_others_as_surely_as_the_start_is(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+) -> None:
+    X, codes = simulated(120, rng)
+    some, last = codes < 3, csr_array(X[codes == 3])
+    standing = Anchors(last, np.full(last.shape[0], 3), *np.zeros((2, K), dtype=bool))
+    told = []
+    for found, sureness in ((True, 1.0), (True, 0.1), (False, 1.0)):
+        anchors = replace(standing, found=np.array([False, False, False, found]))
+        evidence = Evidence.of(X[some], codes[some], anchors, random_state=0)
+        few = FewRows(evidence.X, evidence.weights())
+        before = start.tempered(sureness).scores(evidence.X)
+        told.append(FromNothing(evidence, few.products, before).fit().scores[-last.shape[0] :, 3].mean())
+    assert told[0] > told[1] > 1.0
+    assert told[2] == pytest.approx(0.0, abs=1e-9), "what is made up is told from nothing"

@@ -103,7 +103,7 @@ def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
 
     def fits(rows: NDArray[np.intp]) -> Refit:
         evidence = task.evidence(rows, random_state=random_state)
-        return Refit(evidence, task.start, metric=task.metric, strength=strength)
+        return Refit(evidence, task.start, metric=task.metric, walk=task.walk, strength=strength)
 
     rows = _some(task.codes, MOST_JUDGED, random_state)
     judging = whole = fits(rows)

@@ -103,6 +103,17 @@ class Sight:
         often[often] = [not self._elsewhere(int(k)) for k in np.flatnonzero(often)]
         return np.asarray(often)
 
+    def surely(self, k: int) -> Codes:
+        """Return the unlabelled cells surely assigned to a class; none if fewer than three are at all.
+
+        Parameters
+        ----------
+        k
+            Number of the class.
+        """
+        own = np.flatnonzero(self.unlabelled == k)
+        return np.asarray(own[self.sure[own]] if len(own) >= FEWEST else own[:0])
+
     def agreed(self, cells: Codes, codes: Codes) -> Codes:
         """Return those of some unlabelled cells whose nearest labelled cell has the label they are assigned.
 
@@ -140,11 +151,14 @@ class Anchors:
         Encoded cells and their classes, shapes (n, n_features) and (n,).
     contradicted
         Classes without a label that labels contradict, shape (n_classes,).
+    found
+        Classes without a label for which cells of the target stand, shape (n_classes,).
     """
 
     X: sp.csr_array
     codes: Codes
     contradicted: NDArray[np.bool_]
+    found: NDArray[np.bool_]
 
 
 def anchor_cells(
@@ -177,25 +191,26 @@ def anchor_cells(
     means = profiles.mean.astype(np.float64) + shift
     centre = means[known].mean(axis=0)
     wanted = known & (np.bincount(codes, minlength=len(known)) == 0)
-    rows, stand_for, bare = [], [], wanted.copy()
-    contradicted = np.zeros(len(known), dtype=bool)
+    rows, stand_for = [], []
+    contradicted, found = np.zeros(len(known), dtype=bool), np.zeros(len(known), dtype=bool)
     if sight is not None and unlabelled is not None:
         contradicted = wanted & sight.contradicted(codes, len(known))
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
         own_mean, labelled = stand_ins(codes, known, unlabelled, sight, order)
         rows, stand_for = [own_mean], [labelled]
-        for k in np.flatnonzero(wanted):
-            own = order[sight.unlabelled[order] == k]
-            found = own[sight.sure[own]] if len(own) >= FEWEST and not contradicted[k] else own[:0]
-            rows.append(unlabelled[np.sort(found[:ANCHORS])])
-            stand_for.append(np.full(rows[-1].shape[0], k))
-            bare[k] = not len(found) and not contradicted[k]
+        for k in np.flatnonzero(wanted & ~contradicted):
+            own = order[np.isin(order, sight.surely(int(k)))][:ANCHORS]
+            rows.append(unlabelled[np.sort(own)])
+            stand_for.append(np.full(len(own), k))
+            found[k] = len(own) > 0
+    bare = wanted & ~contradicted & ~found
     rows.append(sp.csr_array(np.maximum(centre + HALF_WAY * (means[bare] - centre), 0.0)))
     stand_for.append(np.flatnonzero(bare))
     return Anchors(
         sp.csr_array(sp.vstack(rows, format="csr")),
         np.concatenate(stand_for).astype(np.intp),
         contradicted,
+        found,
     )
 
 

@@ -23,6 +23,7 @@ from orthotype.transfer.adapt.starts import (
     label_shift,
     preferred,
 )
+from orthotype.transfer.adapt.walk import Walk, walk_from
 from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.labelling import Judged, Options, adapted_to, judge
 from orthotype.transfer.state import ModelState
@@ -34,6 +35,7 @@ MOST_MEASURED: Final = 5000
 ALIKE: Final = 10
 SHARE_ALIKE: Final = 0.05
 WAY: Final = 0.75
+FEW_LABELS: Final = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ class Lesson:
         How alike two cells are.
     moved
         How far each labelled cell is moved along its axes, shape (n, n_axes); None without unlabelled cells.
+    walk
+        What walks from the labels say of unlabelled cells; None where labels are enough by themselves.
     """
 
     classes: NDArray[np.object_]
@@ -67,6 +71,7 @@ class Lesson:
     start: Start
     metric: Metric
     moved: Floats | None
+    walk: Walk | None
 
     def evidence(self, rows: NDArray[np.intp], *, random_state: int) -> Evidence:
         """Return some of the labelled cells, and all anchors, as rows to learn from."""
@@ -110,7 +115,7 @@ def lesson(
     starts = _starts(used, few, codes, known, judged)
     start = preferred(starts, codes, known=known)
     start = as_sure_as_right(start, few.X, codes, known=known)
-    sight, moved, sample = None, None, _sample(few)
+    sight, moved, walk, sample = None, None, None, _sample(few)
     metric = Metric.plain(few.X.shape[1]) if sample is None else Metric.of(evenly(sample, most=MOST_MEASURED))
     if judged is not None and sample is not None:
         numbers = np.searchsorted(order, places_of.astype(str)).astype(np.intp)
@@ -126,7 +131,30 @@ def lesson(
         sight=sight,
         random_state=random_state,
     )
-    return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric, moved)
+    if sight is not None and sample is not None:
+        walk = _walk(codes, sight, anchors, sample, metric.along(sample), new=~known)
+    return Lesson(used.classes, few.X, codes, anchors, known, starts[0], start, metric, moved, walk)
+
+
+def _walk(
+    codes: NDArray[np.intp],
+    sight: Sight,
+    anchors: Anchors,
+    sample: sp.csr_array,
+    along: Floats,
+    *,
+    new: NDArray[np.bool_],
+) -> Walk | None:
+    """Return what walks from labels say of at most 5,000 unlabelled cells; None from many labels a class."""
+    if len(codes) > FEW_LABELS * len(np.unique(codes)):
+        return None
+    n = sample.shape[0] - len(codes)
+    met = np.linspace(0, n - 1, min(n, MOST_MEASURED)).astype(np.intp)
+    surely = [
+        np.isin(met, sight.surely(k)) if anchors.found[k] else np.zeros(0, bool) for k in range(len(new))
+    ]
+    own = [np.flatnonzero(cells) for cells in surely]
+    return walk_from(codes, own, sample[met], np.concatenate([along[met], along[n:]]), new=new)
 
 
 def to_their_like(along: Floats, places: Floats, n: int) -> Floats | None:

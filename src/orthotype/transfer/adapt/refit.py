@@ -12,13 +12,16 @@ is mostly noise: rows are moved along the axes of the metric to where the cells 
 
 *From nothing*, least squares tell every labelled class from all others by one and zero, times seven
 (:mod:`orthotype.models.linear.ridge`), all genes alike, no row moved, at the same alpha. They know no source
-that could mislead them. Of the mean they have half from two labels per class on, nothing where every class
-has a single one, and a share in between; the start is worth the rest. Two fits that err differently are
-better together than either.
+that could mislead them. With 2.5 labels per class or less, the cells that labels reach by the fit around the
+start (:mod:`orthotype.transfer.adapt.walk`) are one label more of their class. Of the mean this fit has half
+from two labels per class on, cells reached included, nothing where every class has a single one, and a share
+in between; the start is worth the rest. Two fits that err differently are better together than either.
 
 Classes weigh alike. Around the start, a stand-in counts beside the labels of a class as one more. A class
 without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth: enough to
-stay reachable, too little to take cells from those with labels if the target has none of it.
+stay reachable, too little to take cells from those with labels if the target has none of it. From nothing,
+anchors that are cells of the target are told from all other classes by 5 p, with p what the start gives their
+class: those it is sure of are held, without taking more than a label would.
 
 *A label may be wrong.* A tenth of all are taken to be: with p the probability of its label by fits that have
 not seen the cell, it counts by 0.9 p / (0.9 p + 0.1 / n_classes), the chance that it is right, where its
@@ -27,7 +30,7 @@ class has three labels or more.
 Nothing else is chosen on the labelled cells, which are too few to choose.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,12 +45,14 @@ from orthotype.models.linear.ridge import LeastSquares, least_squares
 from orthotype.models.linear.softmax import softmax
 from orthotype.transfer.adapt.anchors import Anchors
 from orthotype.transfer.adapt.starts import Start
+from orthotype.transfer.adapt.walk import Walk
 
 Floats = NDArray[np.float64]
 
 STRENGTH: Final = 0.0024
 FROM_NOTHING: Final = 0.5
 SURE: Final = 7.0
+ANCHORS_SURE: Final = 5.0
 ANCHORS_WEIGH: Final = 0.1
 N_FOLDS: Final = 5
 WRONG: Final = 0.1
@@ -70,8 +75,12 @@ class Evidence:
         Classes with a labelled cell, shape (n_classes,).
     contradicted
         Classes that labelled cells contradict, shape (n_classes,): they have to learn that, too.
+    found
+        Classes without a label for which cells of the target stand, shape (n_classes,).
     moved
         How far each row is moved along the axes of the metric, shape (n, n_axes), or None.
+    n_reached
+        How many rows, the last ones, are cells that labels reach.
     """
 
     X: sp.csr_array
@@ -79,7 +88,9 @@ class Evidence:
     folds: NDArray[np.intp]
     moving: NDArray[np.bool_]
     contradicted: NDArray[np.bool_]
+    found: NDArray[np.bool_]
     moved: Floats | None = None
+    n_reached: int = 0
 
     @classmethod
     def of(
@@ -101,7 +112,18 @@ class Evidence:
             folds.astype(np.intp),
             np.bincount(codes, minlength=len(anchors.contradicted)) > 0,
             anchors.contradicted,
+            anchors.found,
             moved,
+        )
+
+    def joined(self, X: sp.csr_array, codes: NDArray[np.intp]) -> "Evidence":
+        """Return the same with cells that labels reach, and their classes, none of them moved."""
+        return replace(
+            self,
+            X=sp.csr_array(sp.vstack([self.X, X], format="csr")),
+            codes=np.concatenate([self.codes, codes]),
+            moved=None,
+            n_reached=len(codes),
         )
 
     @property
@@ -111,8 +133,8 @@ class Evidence:
 
     @property
     def share_from_nothing(self) -> float:
-        """Share of the fit from nothing in the mean, 0 to a half."""
-        per_class = self.n_labelled / max(int(self.moving.sum()), 1)
+        """Share of the fit from nothing in the mean, 0 to a half: by labels, and cells reached, per class."""
+        per_class = (self.n_labelled + self.n_reached) / max(int(self.moving.sum()), 1)
         return FROM_NOTHING * min(per_class - 1.0, 1.0)
 
     def learned(self, counts: NDArray[Any] | None = None) -> NDArray[np.bool_]:
@@ -128,17 +150,19 @@ class Evidence:
         ----------
         counts
             How much each labelled cell counts, shape (n_labelled,); all 1 by default. Without its labels the
-            stand-in of a class says nothing either.
+            stand-in of a class says nothing either, and what labels reach nothing without all of them.
         stand_ins
             Whether those count at all.
         """
-        n = self.n_labelled
+        n, last = self.n_labelled, len(self.codes) - self.n_reached
         kept = np.ones(len(self.codes), dtype=np.float64)
         if counts is not None:
             kept[:n] = counts
         stands_in = self.moving[self.codes[n:]]
         silent = stands_in & ~self.learned(counts)[self.codes[n:]] if stand_ins else stands_in
-        kept[n:][silent] = 0.0
+        kept[n:last][silent[: last - n]] = 0.0
+        if counts is not None:
+            kept[last:][np.isin(self.codes[last:], self.codes[:n][np.asarray(counts) == 0])] = 0.0
         found = class_weights(self.codes, sample_weight=kept)
         found[n:][~stands_in] *= ANCHORS_WEIGH
         return np.asarray(found / found.sum())
@@ -179,7 +203,7 @@ class AroundStart:
         metric: Metric | None = None,
         strength: float | str = "auto",
     ) -> None:
-        self.evidence = evidence
+        self.evidence, self._start = evidence, start
         self.before = self._offsets = start.scores(evidence.X)
         moved = None if metric is None else evidence.moved
         if metric is not None and moved is not None:
@@ -208,6 +232,11 @@ class AroundStart:
         )
         return theta, self.before + self.few.unmoved @ theta[:-1] + theta[-1]
 
+    def said(self, X: sp.csr_array) -> Floats:
+        """Return the scores of other encoded cells, shape (n, n_classes)."""
+        coef, intercept = self.few.expand(self.fit()[0])
+        return np.asarray(self._start.scores(X) + X @ coef.T + intercept)
+
 
 class FromNothing:
     """The fit from nothing.
@@ -218,16 +247,22 @@ class FromNothing:
         The rows.
     products
         Their inner products.
+    before
+        Scores of the start, of labelled cells and anchors.
     """
 
-    def __init__(self, evidence: Evidence, products: Products) -> None:
+    def __init__(self, evidence: Evidence, products: Products, before: Floats) -> None:
         self.evidence, self._products = evidence, products
         centre = np.asarray(products.X.T @ evidence.weights(stand_ins=False))
         _, lengths, _ = products.centred(centre, Metric.plain(len(centre)))
         self.strength = evidence.strength(float(lengths.mean()))
-        self._targets = np.zeros((len(evidence.codes), len(evidence.moving)))
-        n = evidence.n_labelled
-        self._targets[np.arange(n), evidence.codes[:n]] = SURE
+        rows = np.arange(len(evidence.codes))
+        n, last = evidence.n_labelled, len(rows) - evidence.n_reached
+        sure = np.where((rows < n) | (rows >= last), SURE, 0.0)
+        believed = softmax(before[n:])[rows[: last - n], evidence.codes[n:last]]
+        sure[n:last] = np.where(evidence.found[evidence.codes[n:last]], ANCHORS_SURE * believed, 0.0)
+        self._targets = np.zeros((len(rows), len(evidence.moving)))
+        self._targets[rows, evidence.codes] = sure
 
     def fit(self, counts: NDArray[Any] | None = None, *, stronger: float = 1.0) -> LeastSquares:
         """Fit labelled cells that count so much."""
@@ -242,6 +277,8 @@ class Refit:
     ----------
     evidence, start, metric
         As for :class:`AroundStart`.
+    walk
+        What walks from the labels say of unlabelled cells, or None.
     strength
         ``"auto"``, or alpha of the fit around the start alone.
 
@@ -257,12 +294,17 @@ class Refit:
         start: Start,
         *,
         metric: Metric | None = None,
+        walk: Walk | None = None,
         strength: float | str = "auto",
     ) -> None:
         self.evidence, self.start = evidence, start
-        self.worth = 1.0 - evidence.share_from_nothing if strength == "auto" else 1.0
         self.around = AroundStart(evidence, start, metric=metric, strength=strength)
-        self._alone = FromNothing(evidence, self.around.few.products)
+        alone, products = evidence, self.around.few.products
+        if walk is not None and strength == "auto":
+            alone = evidence.joined(*walk.reached(self.around.said(walk.X)))
+            products = Products.of(alone.X)
+        self.worth = 1.0 - alone.share_from_nothing if strength == "auto" else 1.0
+        self._alone = FromNothing(alone, products, self.around.before)
 
     @property
     def strength(self) -> float:
