@@ -221,7 +221,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     if not options.page:
-        rows = [row for row in rows if row["rule"] not in options.rules]
+        rows = [row for row in rows if row["rule"] in set(RULES) - set(options.rules)]
         for pair, without in tasks(os.environ.get("ORTHOTYPE_REAL_DATA")):
             rows += measured(pair, without, options.rules)
             RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
