@@ -193,7 +193,7 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
 
 COLUMNS: Final = {
     "all": (("all", "known"), "all / known"),
-    "half": (("labelled", "without"), "labelled / others"),
+    "half": (("all", "labelled", "without"), "all / labelled / others"),
     "wrong": (("all", "known"), "a tenth wrong"),
 }
 
