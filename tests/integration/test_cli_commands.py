@@ -35,6 +35,14 @@ def test_train_writes_a_model_and_says_how_good_it_is(orthotype: Command, kept: 
     assert ot.load("model.safetensors").card["n_cells"] == 400
 
 
+def test_train_says_how_many_genes_count_little_in_the_target(orthotype: Command, kept: Path) -> None:
+    done = orthotype(
+        *("train", kept / "mouse.h5ad", *LABELS, "-o", "model.safetensors", "--target", kept / "human.h5ad")
+    )
+    n = ot.load("model.safetensors").card["selection"]["n_below_half"]
+    assert f"genes weighted by how well they carry over: {n:,} count less than half\n" in done.out
+
+
 def test_train_as_json_prints_the_card_that_the_file_holds(orthotype: Command, kept: Path) -> None:
     done = orthotype("train", kept / "mouse.h5ad", *LABELS, "-o", "model.safetensors", "--json")
     shown = orthotype("models", "show", "model.safetensors", "--json")

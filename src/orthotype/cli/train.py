@@ -121,6 +121,13 @@ def own_table(report: dict[str, Any]) -> list[str]:
     ]
 
 
+def weighted(selection: dict[str, Any]) -> list[str]:
+    """Say that genes were weighted for the target, and how many of them count little."""
+    if selection.get("gene_weights") != "transferability":
+        return []
+    return [f"genes weighted by how well they carry over: {selection['n_below_half']:,} count less than half"]
+
+
 def summary(card: dict[str, Any]) -> str:
     """Say in a few lines what a model is and how good it is on held-out cells."""
     held_out = card["held_out"]
@@ -130,6 +137,7 @@ def summary(card: dict[str, Any]) -> str:
         f"{left_out}",
         f"{card['n_selected']:,} variable genes of {card['n_features']:,} with orthologs in "
         f"{card['target_species']}",
+        *weighted(card["selection"]),
         f"held-out cells: accuracy {held_out['accuracy']:.3f}, mean recall {held_out['mean_recall']:.3f}, "
         f"macro F1 {held_out['macro_f1']:.3f}",
         *own_table(card.get("ortholog_table") or {}),
