@@ -87,7 +87,7 @@ def test_a_third_of_the_genes_is_told_to_be_poor_and_alignment_helps(
         called, known = told.classes[told.winner], np.isin(truth(human), told.classes.astype(str))
         names = np.unique(truth(human)[known])
         scores.append(np.mean([(called[truth(human) == name] == name).mean() for name in names]))
-    assert scores[1] > max(scores[0] + 0.05, 0.6)
+    assert scores[1] > max(scores[0] + 0.02, 0.65)
 
 
 def test_a_tenth_of_the_source_labels_swapped_is_survived(
