@@ -222,6 +222,14 @@ def by_pair(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return {name: [r for r in rows if r["pair"] == name] for name in dict.fromkeys(r["pair"] for r in rows)}
 
 
+def mean_of_pairs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mean over pairs of every way, seed and number of labels that all pairs have."""
+    frame, keys = pd.DataFrame(rows), ["way", "seed", "labels"]
+    groups = frame.groupby(keys)
+    whole = groups["pair"].transform("nunique") == frame["pair"].nunique()
+    return frame[whole].groupby(keys, as_index=False)[list(SCORES)].mean().to_dict("records")
+
+
 def curve_table(rows: list[dict[str, Any]], score: str) -> str:
     """Return the scores as a Markdown table: mean over seeds, and half of its 95 % t interval."""
     from scipy.stats import t
@@ -241,7 +249,7 @@ def needed_table(rows: list[dict[str, Any]]) -> str:
     """Return the labels needed for what random choice reaches, as a Markdown table."""
     head = " | ".join(f"random {budget}" for budget in BUDGETS)
     lines = [f"| pair | mean recall over | {head} |", "|---" * (2 + len(BUDGETS)) + "|"]
-    for pair, here in by_pair(rows).items():
+    for pair, here in (by_pair(rows) | {"**mean of pairs**": mean_of_pairs(rows)}).items():
         there = {row["labels"] for row in here}
         for score, words in SCORES.items():
             texts = []
