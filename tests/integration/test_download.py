@@ -87,11 +87,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, does: Behaviour, request: Request, body: bytes) -> None:
         until = does.breaks.pop(0) if does.breaks else len(body)
+        request.sent = len(body[:until])  # before the reader can be done with it
         try:
             self.wfile.write(body[:until])
         except (BrokenPipeError, ConnectionResetError):
+            request.sent = 0
             return
-        request.sent = len(body[:until])
         if until < len(body):
             if does.hang:
                 does.hang.wait(60)
