@@ -51,7 +51,8 @@ def test_a_few_labels_do_no_harm(small_model: ot.LabelTransfer, small_human: Ann
     labels = few(small_human, n)
     before = recall(small_model, small_human, without=labels)
     after = recall(small_model.adapt(small_human, labels=labels), small_human, without=labels)
-    assert np.mean(list(after.values())) >= np.mean(list(before.values())) - 0.02
+    lost = 0.02 if n == 1 else 0.01  # with one label, some acinar cells are taken for what it reaches
+    assert np.mean(list(after.values())) >= np.mean(list(before.values())) - lost
 
 
 def test_the_model_itself_stays_as_it_is(small_model: ot.LabelTransfer, small_human: AnnData) -> None:

@@ -80,14 +80,19 @@ def test_a_third_of_the_genes_is_told_to_be_poor_and_alignment_helps(
     with pytest.warns(OrthotypeWarning, match=r"gene coverage is poor: .* train with the target given"):
         found = model.label(few, species="human")
     assert found.coverage["model_genes"]["expected_loss"] > 0.1
-    informed = ot.LabelTransfer().fit(mouse, labels=LABELS, species="mouse", target=few)
     scores = []
-    for options in (PLAIN, {}):
-        told = informed.label(few, species="human", **options).predictions
-        called, known = told.classes[told.winner], np.isin(truth(human), told.classes.astype(str))
-        names = np.unique(truth(human)[known])
-        scores.append(np.mean([(called[truth(human) == name] == name).mean() for name in names]))
-    assert scores[1] > max(scores[0] + 0.02, 0.65)
+    for weights in ("none", "transferability"):
+        informed = ot.LabelTransfer(gene_weights=weights).fit(
+            mouse, labels=LABELS, species="mouse", target=few
+        )
+        for options in (PLAIN, {}):
+            told = informed.label(few, species="human", **options).predictions
+            called, known = told.classes[told.winner], np.isin(truth(human), told.classes.astype(str))
+            names = np.unique(truth(human)[known])
+            scores.append(np.mean([(called[truth(human) == name] == name).mean() for name in names]))
+    assert scores[1] > max(scores[0] + 0.05, 0.6)
+    assert scores[2] > scores[0] + 0.05, "genes that carry over count more"
+    assert scores[3] > max(scores[2] + 0.02, scores[1])
 
 
 def test_a_tenth_of_the_source_labels_swapped_is_survived(
