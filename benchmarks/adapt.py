@@ -15,7 +15,9 @@ source lacks included. Each cell is called by itself, by the mean of the fold mo
 - *adapted*: what ``model.adapt`` makes
 
 and with 10 % of the labels drawn anew from the other classes (*wrong*). Scores are mean recalls over classes
-with at least three cells to score: those that the source has (*known*), and all. Results:
+with at least three cells to score: those that the source has (*known*), and all. Then again with labels of
+every second class alone, and of cells drawn at random, with scores of the classes that have a label, and of
+those of the source that have none. Results:
 ``benchmarks/results/adapt.json``, the tables of ``docs/adapt.md`` and ``docs/pictures/adapt.svg``.
 ``--page`` makes page and picture anew from the results.
 """
@@ -49,6 +51,7 @@ from suggest import COLUMN, Pair, pairs
 
 CELLS = (1, 2, 5, 10, 30)
 WRONG = (10, 30)
+SOME = (("half", 1), ("half", 5), ("random", 10), ("random", 40), ("random", 160))
 FEWEST = 3
 FIXED = 1.0
 
@@ -198,6 +201,54 @@ def spoiled(labels: np.ndarray, seed: int) -> np.ndarray:
     return found
 
 
+def asked_of(task: Task, part: str, n: int) -> np.ndarray:
+    """Return the cells to label: n in all at random, or n of every class or of every second one."""
+    if part == "random":
+        return np.sort(task.order[task.pool[task.order]][:n])
+    return some_classes(task, n) if part == "half" else task.labelled(n)
+
+
+def some_classes(task: Task, n: int) -> np.ndarray:
+    """Return n cells of every second class, drawn at random."""
+    names = np.random.default_rng(task.seed).permutation(np.unique(task.true))[::2]
+    cells = task.labelled(n)
+    return cells[np.isin(task.true[cells], names)]
+
+
+def group_scores(task: Task, model: Weights, classes: np.ndarray, labelled: set[str]) -> dict[str, float]:
+    """Return mean recall over the cells set aside: all classes, those of the source, labelled ones or not."""
+    recall = task.recall(model, classes)
+    known = set(task.state.classes)
+    groups = {
+        "all": set(recall),
+        "known": known,
+        "labelled": labelled,
+        "without": known - labelled,
+    }
+    means = {name: [recall[k] for k in recall if k in group] for name, group in groups.items()}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in means.items()}
+
+
+def run_some(task: Task) -> list[dict[str, Any]]:
+    """Return a row for every way where only some classes have labels."""
+    rows = []
+    for part, n in SOME:
+        cells = asked_of(task, part, n)
+        labels = task.true[cells]
+        base = {"pair": task.pair.name, "seed": task.seed, "part": part, "asked": n}
+        models = [
+            ("source", 0, mean_model(task.state), task.state.classes),
+            ("aligned", 0, aligned_model(task), task.state.classes),
+            *((way, n, model, classes) for way, model, classes in by_hand(task, cells)),
+        ]
+        state, _ = adapted(task, cells, labels)
+        models.append(("adapted", n, mean_model(state), state.classes))
+        for way, asked, model, classes in models:
+            found = group_scores(task, model, classes, set(labels))
+            rows.append(base | {"way": way, "cells": asked} | found)
+    return rows
+
+
 def run(task: Task) -> list[dict[str, Any]]:
     """Return a row for every way and number of cells."""
     base = {"pair": task.pair.name, "seed": task.seed}
@@ -237,8 +288,10 @@ def main() -> None:
         for pair in pairs(os.environ.get("ORTHOTYPE_REAL_DATA")):
             if options.pairs and not any(word in pair.name for word in options.pairs):
                 continue
-            rows = [row for task in tasks(pair, options.seeds) for row in run(task)]
-            found["rows"] = [row for row in found["rows"] if row["pair"] != pair.name] + rows
+            here = list(tasks(pair, options.seeds))
+            for part, measure in (("rows", run), ("some", run_some)):
+                rows = [row for task in here for row in measure(task)]
+                found[part] = [row for row in found.get(part, []) if row["pair"] != pair.name] + rows
             found["machine"] = machine()
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     if PAGE.exists():

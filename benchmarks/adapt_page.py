@@ -37,7 +37,8 @@ def write_page(found: dict[str, Any]) -> None:
 
 def filled(text: str, found: dict[str, Any], speed: dict[str, Any] | None) -> str:
     """Return the page with its tables made anew."""
-    parts = {"adapt": "\n\n".join(_tables(pd.DataFrame(found["rows"])))}
+    made = [*_tables(pd.DataFrame(found["rows"])), *_some_tables(pd.DataFrame(found["some"]))]
+    parts = {"adapt": "\n\n".join(made)}
     if speed is not None:
         parts["adapt_speed"] = speed_table(speed)
     for name, made in parts.items():
@@ -158,6 +159,45 @@ def _further(rows: pd.DataFrame, numbers: list[int]) -> str:
                 values.append(_points((one - other).to_numpy().mean(axis=0)) if len(one) else "")
             lines.append(f"| {told}, {words} | {' | '.join(values)} |")
     return "\n".join(lines)
+
+
+def _some_tables(rows: pd.DataFrame) -> list[str]:
+    """Return what labels of some classes do: against the best of three, and by class with and without one."""
+    asked = list(dict.fromkeys(zip(rows["part"], rows["asked"], strict=True)))
+    here = {each: rows[(rows["part"] == each[0]) & (rows["asked"] == each[1])] for each in asked}
+    against = {
+        (each, score): ahead(here[each], each[1], score) for each in asked for score in ("known", "all")
+    }
+    for each in asked:
+        for score in ("labelled", "without"):
+            ours, aligned = (grid(here[each], way, each[1], score) for way in ("adapted", "aligned"))
+            against[each, score] = ours - aligned
+    known, every = SCORES["known"], SCORES["all"]
+    return [
+        "Where only some classes have labels, adapted minus the best of source, aligned and scratch, in "
+        f"points of mean recall over {known} / {every}:\n\n{_some(against, asked, 'known', 'all')}",
+        "The same, adapted minus the aligned source, over classes with a label / classes of the source "
+        f"without one:\n\n{_some(against, asked, 'labelled', 'without')}",
+    ]
+
+
+def _some(found: dict[Any, pd.DataFrame], asked: list[tuple[str, int]], *scores: str) -> str:
+    words = {"half": "{} of every second class", "random": "{} at random"}
+    lines = [f"| pair | {' | '.join(words[part].format(n) for part, n in asked)} |"]
+    lines.append("|---" * (1 + len(asked)) + "|")
+    pairs = list(found[asked[0], "known"].index)
+    tables = [[found[each, score].reindex(pairs) for score in scores] for each in asked]
+    for pair in pairs:
+        values = [" / ".join(_told(table.loc[pair]) for table in each) for each in tables]
+        lines.append(f"| {pair} | {' | '.join(values)} |")
+    means = [" / ".join(_told(table.mean()) for table in each) for each in tables]
+    return "\n".join([*lines, f"| mean of pairs | {' | '.join(means)} |"])
+
+
+def _told(values: pd.Series) -> str:
+    """Return the mean and interval of the seeds that have such classes."""
+    there = values.dropna().to_numpy()
+    return _points(there) if len(there) else "none"
 
 
 def _cost(rows: pd.DataFrame, numbers: list[int]) -> str:

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from orthotype._keys import ASSIGNED, UNKNOWN
 from orthotype.models.consensus import Votes
 from orthotype.models.profiles import ClassProfiles
-from orthotype.transfer.adapt.anchors import ANCHORS, FEWEST, Sight, anchor_cells
+from orthotype.transfer.adapt.anchors import ANCHORS, FEWEST, Anchors, Sight, anchor_cells
 from orthotype.transfer.labelling import Judged
 
 K, P = 4, 6
@@ -27,28 +27,57 @@ def sight(unlabelled: list[int], labelled: list[int], sure: float = 1.0, *, apar
     return Sight(cells, np.array(labelled, dtype=int), np.full(n, sure >= 0.5), places.reshape(-1, 2))
 
 
+def all_but(*new: int) -> np.ndarray:
+    return ~np.isin(np.arange(K), new)
+
+
 def anchors(
-    profiles: ClassProfiles, seen: Sight | None, codes: list[int], *, shift: float = 0.0
+    profiles: ClassProfiles,
+    seen: Sight | None,
+    codes: list[int],
+    *,
+    new: tuple[int, ...] = (),
+    shift: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
+    found = standing(profiles, seen, codes, new=new, shift=shift)
+    return found.X.toarray(), found.codes
+
+
+def standing(
+    profiles: ClassProfiles,
+    seen: Sight | None,
+    codes: list[int],
+    *,
+    new: tuple[int, ...] = (),
+    shift: float = 0.0,
+) -> Anchors:
     n = 0 if seen is None else len(seen.unlabelled)
     cells = sp.csr_array(np.arange(1.0, n + 1)[:, None] * np.ones(P)) if n else None
-    found = anchor_cells(
+    return anchor_cells(
         np.array(codes),
-        known=np.ones(K, dtype=bool),
+        known=all_but(*new),
         profiles=profiles,
         shift=np.full(P, shift),
         unlabelled=cells,
         sight=seen,
         random_state=0,
     )
-    return found.X.toarray(), found.codes
 
 
 def test_cells_that_are_assigned_to_a_class_stand_for_it(profiles: ClassProfiles) -> None:
-    rows, codes = anchors(profiles, sight([2] * 30 + [1] * 30, [0, 3]), [0, 3])
+    rows, codes = anchors(profiles, sight([2] * 30 + [1] * 30, [0, 3], apart=9.0), [0, 3])
     assert np.bincount(codes).tolist() == [0, ANCHORS, ANCHORS]
     assert (rows[codes == 2] <= 30).all()
     assert (rows[codes == 1] > 30).all()
+
+
+def test_cells_nearer_to_labelled_ones_stand_for_nothing() -> None:
+    places = np.array([0.0, 0.1, 0.2, 3.0, 3.1, 3.2, 3.3, 3.2])[:, None]
+    seen = Sight(np.full(7, 2), np.array([0]), np.ones(7, dtype=bool), places)
+    code = np.zeros(1, dtype=int)
+    assert seen.nearer(np.arange(7), code).tolist() == [0, 1, 2], "the others lie with the label"
+    assert seen.nearer(np.array([0, 1, 4, 5]), code).tolist() == [0, 1, 4, 5], "two would be left"
+    assert not len(seen.nearer(np.arange(0), code))
 
 
 def test_the_mean_of_sure_cells_stands_beside_the_labels_of_a_class(profiles: ClassProfiles) -> None:
@@ -73,35 +102,44 @@ def test_a_class_that_is_not_found_has_a_point_half_the_way(
     np.testing.assert_allclose(rows[-1], (mean.mean(axis=0) + mean[2]) / 2)
 
 
-def test_labels_contradict_a_class_that_half_of_another_is_assigned_to(profiles: ClassProfiles) -> None:
+def test_labels_contradict_a_class_that_half_of_a_new_one_is_assigned_to(profiles: ClassProfiles) -> None:
     common = [2] * 90 + [0] * 10
     taken = sight(common, [2, 2, 0, 0, 1, 1, 1, 1])
     codes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    assert taken.contradicted(codes, K)[2]
-    assert 2 not in anchors(profiles, taken, codes.tolist())[1]
+    assert taken.contradicted(codes, known=all_but(0))[2]
+    assert 2 not in anchors(profiles, taken, codes.tolist(), new=(0,))[1]
     seldom = sight(common, [2, 0, 0, 0, 1, 1, 1, 1])
-    assert not seldom.contradicted(codes, K)[2], "a quarter of one class is assigned to it, and many cells"
-    assert 2 in anchors(profiles, seldom, codes.tolist())[1]
+    assert not seldom.contradicted(codes, known=all_but(0))[2], "a quarter of one class, and many cells"
+    assert 2 in anchors(profiles, seldom, codes.tolist(), new=(0,))[1]
 
 
-def test_labels_contradict_a_class_to_which_they_are_assigned_as_often_as_other_cells(
-    profiles: ClassProfiles,
-) -> None:
+def test_labels_of_a_known_class_contradict_where_labels_cover_the_target(profiles: ClassProfiles) -> None:
+    codes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    for others, covered in ((59, False), (61, True)):
+        seen = sight([2] * 15 + [0] * others + [-1] * 50, [2] * 8)
+        assert seen.contradicted(codes, known=all_but())[2] == covered
+        found = standing(profiles, seen, codes.tolist())
+        assert (2 in found.codes) == (not covered)
+        assert found.weigh == (0.1 if covered else 0.3)
+        assert seen.contradicted(codes, known=all_but(1))[2], "a new name may always be another name"
+
+
+def test_labels_contradict_a_class_to_which_they_are_assigned_as_often_as_other_cells() -> None:
     codes = np.zeros(20, dtype=int)
     labelled = [2] * 2 + [0] * 18
     rare, common = (sight([2] * n + [0] * (100 - n), labelled) for n in (10, 50))
-    assert rare.contradicted(codes, K)[2]
-    assert not common.contradicted(codes, K)[2]
+    assert rare.contradicted(codes, known=all_but(0))[2]
+    assert not common.contradicted(codes, known=all_but(0))[2]
 
 
 def test_labels_that_lie_elsewhere_contradict_nothing(profiles: ClassProfiles) -> None:
     labelled, codes = [2, 2, 2, 2], np.zeros(4, dtype=int)
     for apart, contradicted in ((0.0, True), (1.5, True), (3.0, False)):
-        seen = sight([2] * 40 + [0] * 40, labelled, apart=apart)
-        assert seen.contradicted(codes, K)[2] == contradicted
-        assert (2 in anchors(profiles, seen, codes.tolist())[1]) == (not contradicted)
-    gone = sight([2] * (FEWEST - 1) + [0] * 40, labelled, apart=9.0)
-    assert gone.contradicted(codes, K)[2], "hardly any other cell is assigned to it"
+        seen = sight([2] * 40 + [1] * 40, labelled, apart=apart)
+        assert seen.contradicted(codes, known=all_but(0))[2] == contradicted
+        assert (2 in anchors(profiles, seen, codes.tolist(), new=(0,))[1]) == (not contradicted)
+    gone = sight([2] * (FEWEST - 1) + [1] * 40, labelled, apart=9.0)
+    assert gone.contradicted(codes, known=all_but(0))[2], "hardly any other cell is assigned to it"
 
 
 def test_no_anchor_is_below_zero(profiles: ClassProfiles) -> None:

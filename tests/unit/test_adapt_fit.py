@@ -149,14 +149,15 @@ def test_a_class_that_labels_contradict_learns_to_give_way(
     assert (after.argmax(axis=1) == 0).all()
 
 
-def test_classes_weigh_alike_and_those_without_a_label_a_tenth(
-    rng: np.random.Generator, start: Start, profiles: ClassProfiles
+@pytest.mark.parametrize("weigh", [0.1, 0.3])
+def test_classes_weigh_alike_and_those_without_a_label_less(
+    rng: np.random.Generator, start: Start, profiles: ClassProfiles, weigh: float
 ) -> None:
     X, codes = simulated(40, rng)
     some = np.concatenate([np.flatnonzero(codes == 0)[:2], np.flatnonzero(codes == 1)[:9]])
-    evidence = refit(start, profiles, X[some], codes[some]).evidence
+    evidence = replace(refit(start, profiles, X[some], codes[some]).evidence, weigh=weigh)
     mass = np.bincount(evidence.codes, weights=evidence.weights(), minlength=K)
-    np.testing.assert_allclose(mass / mass[0], [1.0, 1.0, 0.1, 0.1])
+    np.testing.assert_allclose(mass / mass[0], [1.0, 1.0, weigh, weigh])
     assert mass.sum() == pytest.approx(1.0)
     assert evidence.moving.tolist() == [True, True, False, False]
     used = np.arange(len(some)) != 0

@@ -9,12 +9,17 @@ or if labelled cells altogether, all of them wrongly, are at least half as often
 that they lie where the unlabelled ones do: on the principal axes of the target, the squared distance of their
 means is not more than twice the variance of the latter. What the source calls so, people call otherwise.
 Nothing stands for the class, and it learns to give way. Where they lie elsewhere, the class and what is
-labelled are two things that the source calls alike.
+labelled are two things that the source calls alike. Labels of a class that is new to the source may always be
+another name for one that it knows. Those of a class that it knows count only if labels *cover* the target, at
+least four fifths of the cells that are assigned at all to classes with a label: before that the source takes
+one class for the other, and both are there.
 
 Of any other class the surest of the unlabelled cells that are assigned to it are anchors, at most twenty, if
-there are three of them: it is *found*. If not, it may still be there; one cell half the way from the centre
-of all classes to the mean of this one stands for it, nearer to the other classes than real cells, so that it
-gives way first.
+there are three of them: it is *found*. Those that lie nearer to the labelled cells of a class, to their mean,
+than to their own mean are left out, as long as three are left. If there are no three, the class may still be
+there; one cell half the way from the centre of all classes to its mean stands for it, nearer to the other
+classes than real cells, so that it gives way first. In the balance of classes an anchored one weighs three
+tenths, enough to keep its cells, and a tenth where labels cover the target, which may have none of it.
 """
 
 from dataclasses import dataclass
@@ -37,6 +42,9 @@ SURE: Final = 0.5
 CONTRADICTED: Final = 0.5
 HALF_WAY: Final = 0.5
 APART: Final = 2.0
+COVERED: Final = 0.8
+WEIGH: Final = 0.3
+WEIGH_COVERED: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +89,31 @@ class Sight:
             places,
         )
 
-    def contradicted(self, codes: Codes, n_classes: int) -> NDArray[np.bool_]:
+    def contradicted(self, codes: Codes, *, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the classes that labels contradict, shape (n_classes,), those with a label included.
+
+        Parameters
+        ----------
+        codes
+            Classes of the labelled cells, shape (n_labelled,).
+        known
+            Classes that the source knows, shape (n_classes,).
+        """
+        n_classes = len(known)
+        taken = np.zeros((n_classes, n_classes))
+        given = (self.labelled >= 0) & (~known[codes] | self.covered(codes, n_classes))
+        np.add.at(taken, (codes[given], self.labelled[given]), 1)
+        of_class = (taken / np.maximum(np.bincount(codes, minlength=n_classes), 1)[:, None]).max(axis=0)
+        unlabelled = self.unlabelled[self.unlabelled >= 0]
+        usual = np.bincount(unlabelled, minlength=n_classes) / max(len(self.unlabelled), 1)
+        at_all = taken.sum(axis=0) / max(len(codes), 1)
+        often = (of_class >= CONTRADICTED) | (at_all >= CONTRADICTED * usual)
+        often &= at_all > 0
+        often[often] = [not self._elsewhere(int(k), given) for k in np.flatnonzero(often)]
+        return np.asarray(often)
+
+    def covered(self, codes: Codes, n_classes: int) -> bool:
+        """Return whether most of the unlabelled cells are assigned to classes with a label.
 
         Parameters
         ----------
@@ -91,17 +122,9 @@ class Sight:
         n_classes
             How many classes there are.
         """
-        taken = np.zeros((n_classes, n_classes))
-        given = self.labelled >= 0
-        np.add.at(taken, (codes[given], self.labelled[given]), 1)
-        of_class = (taken / np.maximum(np.bincount(codes, minlength=n_classes), 1)[:, None]).max(axis=0)
-        unlabelled = self.unlabelled[self.unlabelled >= 0]
-        usual = np.bincount(unlabelled, minlength=n_classes) / max(len(self.unlabelled), 1)
-        at_all = taken.sum(axis=0) / max(len(codes), 1)
-        often = (of_class >= CONTRADICTED) | (at_all >= CONTRADICTED * usual)
-        often &= at_all > 0
-        often[often] = [not self._elsewhere(int(k)) for k in np.flatnonzero(often)]
-        return np.asarray(often)
+        assigned = self.unlabelled[self.unlabelled >= 0]
+        labelled = np.bincount(codes, minlength=n_classes) > 0
+        return bool(len(assigned)) and float(labelled[assigned].mean()) >= COVERED
 
     def surely(self, k: int) -> Codes:
         """Return the unlabelled cells surely assigned to a class; none if fewer than three are at all.
@@ -130,10 +153,30 @@ class Sight:
         _, nearest = labelled.nearest(self.places[cells], 1)
         return np.asarray(cells[codes[nearest[:, 0]] == self.unlabelled[cells]])
 
-    def _elsewhere(self, k: int) -> bool:
-        """Return whether labelled cells that are assigned to a class lie elsewhere than unlabelled ones."""
+    def nearer(self, cells: Codes, codes: Codes) -> Codes:
+        """Return those of some unlabelled cells that lie nearer to their mean than to a labelled class.
+
+        A class lies at the mean of its labelled cells. All are returned if fewer than three lie so.
+
+        Parameters
+        ----------
+        cells
+            Which of the unlabelled cells.
+        codes
+            Classes of the labelled cells, shape (n_labelled,).
+        """
+        if not len(cells):
+            return cells
+        own, labelled = self.places[cells], self.places[len(self.unlabelled) :]
+        means = [labelled[codes == k].mean(axis=0) for k in np.unique(codes)]
+        _, nearest = Landmarks(np.stack([own.mean(axis=0), *means])).nearest(own, 1)
+        kept = cells[nearest[:, 0] == 0]
+        return np.asarray(kept if len(kept) >= FEWEST else cells)
+
+    def _elsewhere(self, k: int, given: NDArray[np.bool_]) -> bool:
+        """Return whether given labelled cells assigned to a class lie elsewhere than unlabelled ones."""
         n = len(self.unlabelled)
-        own, taken = self.places[:n][self.unlabelled == k], self.places[n:][self.labelled == k]
+        own, taken = self.places[:n][self.unlabelled == k], self.places[n:][given & (self.labelled == k)]
         if len(own) < FEWEST:
             return False
         variance = float(own.var(axis=0).sum())
@@ -153,12 +196,15 @@ class Anchors:
         Classes without a label that labels contradict, shape (n_classes,).
     found
         Classes without a label for which cells of the target stand, shape (n_classes,).
+    weigh
+        What an anchored class weighs in the balance of classes, one with labels being 1.
     """
 
     X: sp.csr_array
     codes: Codes
     contradicted: NDArray[np.bool_]
     found: NDArray[np.bool_]
+    weigh: float = WEIGH_COVERED
 
 
 def anchor_cells(
@@ -191,15 +237,16 @@ def anchor_cells(
     means = profiles.mean.astype(np.float64) + shift
     centre = means[known].mean(axis=0)
     wanted = known & (np.bincount(codes, minlength=len(known)) == 0)
-    rows, stand_for = [], []
+    rows, stand_for, weigh = [], [], WEIGH_COVERED
     contradicted, found = np.zeros(len(known), dtype=bool), np.zeros(len(known), dtype=bool)
     if sight is not None and unlabelled is not None:
-        contradicted = wanted & sight.contradicted(codes, len(known))
+        contradicted = wanted & sight.contradicted(codes, known=known)
+        weigh = WEIGH_COVERED if sight.covered(codes, len(known)) else WEIGH
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
         own_mean, labelled = stand_ins(codes, known, unlabelled, sight, order)
         rows, stand_for = [own_mean], [labelled]
         for k in np.flatnonzero(wanted & ~contradicted):
-            own = order[np.isin(order, sight.surely(int(k)))][:ANCHORS]
+            own = order[np.isin(order, sight.nearer(sight.surely(int(k)), codes))][:ANCHORS]
             rows.append(unlabelled[np.sort(own)])
             stand_for.append(np.full(len(own), k))
             found[k] = len(own) > 0
@@ -211,6 +258,7 @@ def anchor_cells(
         np.concatenate(stand_for).astype(np.intp),
         contradicted,
         found,
+        weigh,
     )
 
 

@@ -18,10 +18,9 @@ from two labels per class on, cells reached included, nothing where every class 
 in between; the start is worth the rest. Two fits that err differently are better together than either.
 
 Classes weigh alike. Around the start, a stand-in counts beside the labels of a class as one more. A class
-without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth: enough to
-stay reachable, too little to take cells from those with labels if the target has none of it. From nothing,
-anchors that are cells of the target are told from all other classes by 5 p, with p what the start gives their
-class: those it is sure of are held, without taking more than a label would.
+without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth to three
+tenths of that. From nothing, anchors that are cells of the target are told from all other classes by 5 p,
+with p what the start gives their class: those it is sure of are held, without taking more than a label would.
 
 *A label may be wrong.* A tenth of all are taken to be: with p the probability of its label by fits that have
 not seen the cell, it counts by 0.9 p / (0.9 p + 0.1 / n_classes), the chance that it is right, where its
@@ -53,7 +52,6 @@ STRENGTH: Final = 0.0024
 FROM_NOTHING: Final = 0.5
 SURE: Final = 7.0
 ANCHORS_SURE: Final = 5.0
-ANCHORS_WEIGH: Final = 0.1
 N_FOLDS: Final = 5
 WRONG: Final = 0.1
 FEWEST_TO_DOUBT: Final = 3
@@ -77,6 +75,8 @@ class Evidence:
         Classes that labelled cells contradict, shape (n_classes,): they have to learn that, too.
     found
         Classes without a label for which cells of the target stand, shape (n_classes,).
+    weigh
+        What an anchored class weighs in the balance of classes.
     moved
         How far each row is moved along the axes of the metric, shape (n, n_axes), or None.
     n_reached
@@ -89,6 +89,7 @@ class Evidence:
     moving: NDArray[np.bool_]
     contradicted: NDArray[np.bool_]
     found: NDArray[np.bool_]
+    weigh: float
     moved: Floats | None = None
     n_reached: int = 0
 
@@ -113,6 +114,7 @@ class Evidence:
             np.bincount(codes, minlength=len(anchors.contradicted)) > 0,
             anchors.contradicted,
             anchors.found,
+            anchors.weigh,
             moved,
         )
 
@@ -164,7 +166,7 @@ class Evidence:
         if counts is not None:
             kept[last:][np.isin(self.codes[last:], self.codes[:n][np.asarray(counts) == 0])] = 0.0
         found = class_weights(self.codes, sample_weight=kept)
-        found[n:][~stands_in] *= ANCHORS_WEIGH
+        found[n:][~stands_in] *= self.weigh
         return np.asarray(found / found.sum())
 
     def strength(self, total: float) -> float:
