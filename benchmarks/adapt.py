@@ -17,8 +17,8 @@ source lacks included. Each cell is called by itself, by the mean of the fold mo
 and with 10 % of the labels drawn anew from the other classes (*wrong*). Scores are mean recalls over classes
 with at least three cells to score: those that the source has (*known*), and all. Then again with labels of
 every second class alone, and of cells drawn at random, with scores of the classes that have a label, and of
-those of the source that have none. Results:
-``benchmarks/results/adapt.json``, the tables of ``docs/adapt.md`` and ``docs/pictures/adapt.svg``.
+those of the source that have none. Results: ``benchmarks/results/adapt.json``, the tables of
+``docs/adapt.md`` and ``docs/pictures/adapt.svg``.
 ``--page`` makes page and picture anew from the results.
 """
 

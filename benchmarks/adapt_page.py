@@ -37,8 +37,8 @@ def write_page(found: dict[str, Any]) -> None:
 
 def filled(text: str, found: dict[str, Any], speed: dict[str, Any] | None) -> str:
     """Return the page with its tables made anew."""
-    made = [*_tables(pd.DataFrame(found["rows"])), *_some_tables(pd.DataFrame(found["some"]))]
-    parts = {"adapt": "\n\n".join(made)}
+    tables = [*_tables(pd.DataFrame(found["rows"])), *_some_tables(pd.DataFrame(found["some"]))]
+    parts = {"adapt": "\n\n".join(tables)}
     if speed is not None:
         parts["adapt_speed"] = speed_table(speed)
     for name, made in parts.items():
@@ -177,7 +177,8 @@ def _some_tables(rows: pd.DataFrame) -> list[str]:
         "Where only some classes have labels, adapted minus the best of source, aligned and scratch, in "
         f"points of mean recall over {known} / {every}:\n\n{_some(against, asked, 'known', 'all')}",
         "The same, adapted minus the aligned source, over classes with a label / classes of the source "
-        f"without one:\n\n{_some(against, asked, 'labelled', 'without')}",
+        "without one; means are over the pairs and seeds that have such classes:\n\n"
+        f"{_some(against, asked, 'labelled', 'without')}",
     ]
 
 

@@ -15,10 +15,10 @@ least four fifths of the cells that are assigned at all to classes with a label:
 one class for the other, and both are there.
 
 Of any other class the surest of the unlabelled cells that are assigned to it are anchors, at most twenty, if
-there are three of them: it is *found*. Those that lie nearer to the labelled cells of a class, to their mean,
-than to their own mean are left out, as long as three are left. If there are no three, the class may still be
-there; one cell half the way from the centre of all classes to its mean stands for it, nearer to the other
-classes than real cells, so that it gives way first. In the balance of classes an anchored one weighs three
+there are three of them: it is *found*. Those that lie nearer to the mean of a class's labelled cells than
+to their own are left out, as long as three are left. If there are no three, the class may still be there; one
+cell half the way from the centre of all classes to its mean stands for it, nearer to the other classes than
+real cells, so that it gives way first. In the balance of classes an anchored one weighs three
 tenths, enough to keep its cells, and a tenth where labels cover the target, which may have none of it.
 """
 
@@ -160,10 +160,8 @@ class Sight:
 
         Parameters
         ----------
-        cells
-            Which of the unlabelled cells.
-        codes
-            Classes of the labelled cells, shape (n_labelled,).
+        cells, codes
+            As for :meth:`agreed`.
         """
         if not len(cells):
             return cells
