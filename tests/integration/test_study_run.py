@@ -110,18 +110,23 @@ def test_two_workers_give_the_same_folder(done, tmp_path, small_mouse, small_hum
     assert len({name for name, _, _ in told}) == told[-1][2] == done.record["pieces"]
 
 
+def whole(folder):
+    """Return the pieces that are written to the end; others have a name that begins with a dot."""
+    return [path for path in folder.rglob("*.npz") if path.name[0] != "."]
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(done, tmp_path, kept):
     folder = tmp_path / "killed"
     files = [str(kept / "mouse.h5ad"), str(kept / "human.h5ad")]
     words = [sys.executable, "-c", SCRIPT, *files, RECIPE.to_json(), str(folder), "1"]
     started = subprocess.Popen(words, start_new_session=True)
     deadline = time.monotonic() + 120
-    while len(list(folder.rglob("*.npz"))) < 5 and time.monotonic() < deadline:
+    while len(whole(folder)) < 5 and time.monotonic() < deadline:
         assert started.poll() is None, "it ended before it could be killed"
         time.sleep(0.02)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
-    finished = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz") if path.name[0] != "."}
+    finished = {path: path.stat().st_mtime_ns for path in whole(folder)}
     assert not (folder / "study.json").exists()
     assert len(finished) >= 5
     subprocess.run(words, check=True)
