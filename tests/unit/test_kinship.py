@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import orthotype as ot
 from orthotype.errors import OrthotypeWarning
-from orthotype.models.kinship import FEWEST_CELLS, LEAST_KINSHIP, kinship
+from orthotype.models.kinship import FEWEST_CELLS, LEAST_KINSHIP, LEAST_OUTRIGHT, Kinship, kinship
 
 N_GENES, N_CLASSES = 300, 4
 
@@ -51,6 +51,38 @@ def test_a_class_whose_name_strangers_have_is_less_kin_than_one_that_is_there(
     there, strange = cells(rng, source[:2]), cells(rng, means(rng), 1200)
     found = classes_told(sp.csr_array(sp.vstack([there, strange])), source)
     assert found[:2].min() > found[2:].max() + 0.1
+
+
+def test_a_few_cells_of_classes_that_are_there_do_not_speak_for_the_others(rng: np.random.Generator) -> None:
+    source = means(rng)
+    there, strange = cells(rng, source[:2], 60), cells(rng, means(rng), 1200)
+    found = kinship(
+        sp.csr_array(sp.vstack([there, strange])),
+        source,
+        shift=np.full(N_GENES, 0.5),
+        present=np.ones(N_GENES, dtype=bool),
+    )
+    assert found.classes is not None
+    assert found.classes.max() > found.whole + 0.2
+    assert found.foreign
+
+
+def test_of_fewer_cells_more_kinship_is_asked() -> None:
+    assert not Kinship(0.4, n_cells=2000).foreign
+    assert Kinship(0.4, n_cells=100).foreign
+    assert not Kinship().foreign
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cells_of_one_type_are_told_by_where_they_lie_outright(rng: np.random.Generator, there: bool) -> None:
+    source = means(rng)
+    one = cells(rng, source[:1] if there else means(rng)[:1])
+    every = np.ones(N_GENES, dtype=bool)
+    found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=np.array([600, 0, 0, 0]))
+    assert np.isnan(found.whole)
+    assert (found.outright >= LEAST_OUTRIGHT) == there == found.close
+    assert not Kinship(0.1, outright=0.5).foreign
+    assert Kinship(0.1, outright=0.3).foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

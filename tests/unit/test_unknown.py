@@ -67,6 +67,18 @@ def test_classes_full_of_strangers_do_not_say_what_is_usual() -> None:
     assert unknown[:400].mean() < 0.1
 
 
+def test_what_strangers_have_is_not_usual_where_a_class_is_surely_there(rule: UnknownRule) -> None:
+    codes = np.repeat([0, 1, 2], [600, 200, 100])
+    target = views(np.random.default_rng(9), 900, loss=0.2)
+    unsure = rule.ratios(target, codes, kin=Kinship(0.4, np.array([0.2, 0.3, 0.4])))
+    sure = rule.ratios(target, codes, kin=Kinship(0.4, np.array([0.2, 0.3, 0.8])))
+    few = np.repeat([0, 1, 2], [820, 60, 20])
+    assert unsure["likeness"] < 0.3
+    assert sure["likeness"] == sure["extent"] == pytest.approx(0.56)
+    assert sure["margin"] == unsure["margin"]
+    assert rule.ratios(target, few, kin=Kinship(0.4, np.array([0.2, 0.3, 0.8])))["likeness"] < 0.3
+
+
 def test_of_classes_alike_in_kinship_the_smaller_ratios_count_a_little_more(rule: UnknownRule) -> None:
     rng = np.random.default_rng(9)
     target = Views.joined([views(rng, 300, loss=loss) for loss in (0.5, 0.6, 0.7)])

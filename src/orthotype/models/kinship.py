@@ -11,13 +11,21 @@ t_k is the mean of the cells called k, s_k that of the class, both less their me
 that a shift of all classes drops out; in A it is taken off as delta. |t_k|^2 is taken without the variance
 that so few cells leave in it. The kinship of a class is the mean of a_k over the halves: it is low where most
 of the cells called so belong to no class of the source. The kinship of the target is the mean over halves and
-the larger classes. A tissue that shares some types with the source is kin of it. Among less than 400 cells
-chance looks like kinship, and nothing is said of the whole.
+cells, so that a few cells of a class that is there do not speak for a tissue that is not. Among few cells
+chance looks like kinship, the more so the fewer they are: of n cells, 0.345 + 7 / n is asked.
+
+Cells of one type have no differences to foretell. Of them, what tells is how far they lie outright from the
+middle of the source in the direction of their class, in B and with nothing taken off::
+
+    outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)
+
+It holds the shift of the species, too, and where that is large it is small, whatever the cells are. So it
+speaks for a target, never against one: where it is 0.4 or more, the target is no stranger.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import Final
 
 import numpy as np
@@ -27,11 +35,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Between the tissues that share no type with a source and those that are its like (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.34
+LEAST_KINSHIP: Final = 0.345
+MORE_OF_FEW: Final = 7.0
+LEAST_OUTRIGHT: Final = 0.4
 N_SPLITS: Final = 3
-FEWEST_CELLS: Final = 400
+FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
-LARGE_CLASS: Final = 20
 LEAST_LENGTH: Final = 0.1
 
 
@@ -46,10 +55,26 @@ class Kinship:
     classes
         Of the cells called each class, shape (n_classes,), NaN where they are fewer than ten; None where
         nothing tells.
+    outright
+        The same of all cells with nothing taken off; NaN where nothing tells.
+    n_cells
+        The cells that tell it.
     """
 
     whole: float = nan
     classes: Floats | None = None
+    outright: float = nan
+    n_cells: float = inf
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the cells are no kin of the source; False where nothing tells."""
+        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.close
+
+    @property
+    def close(self) -> bool:
+        """Whether cells lie where their classes do, outright."""
+        return self.outright >= LEAST_OUTRIGHT
 
 
 def kinship(
@@ -58,6 +83,7 @@ def kinship(
     *,
     shift: NDArray[np.floating],
     present: NDArray[np.bool_],
+    n_called: NDArray[np.intp] | None = None,
 ) -> Kinship:
     """Return how far calls by half of the genes foretell the other half.
 
@@ -71,19 +97,30 @@ def kinship(
         Species shift that is taken off each cell before it is called, shape (n_features,).
     present
         Which genes the cells have, shape (n_features,).
+    n_called
+        Cells that the model calls each class, shape (n_classes,): where it is one class alone, there is
+        nothing to foretell.
     """
-    if len(means) < 2:
+    if len(means) < 2 or rows.shape[0] < FEWEST_CELLS:
         return Kinship()
     columns, centres = rows.astype(np.float64).tocsc(), means.astype(np.float64)
     told = [
         _foretold(columns, centres, shift.astype(np.float64), known, other)
         for known, other in _halves(np.flatnonzero(present))
     ]
-    alike, sizes = (np.array(each) for each in zip(*told, strict=True))
-    large = alike[sizes >= LARGE_CLASS]
-    whole = float(large.mean()) if rows.shape[0] >= FEWEST_CELLS and len(large) else nan
+    alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
+    close = _mean(outright, sizes)
+    if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
+        return Kinship(outright=close)
     n_told = np.count_nonzero(~np.isnan(alike), axis=0)
-    return Kinship(whole, np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan))
+    classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
+    return Kinship(_mean(alike, sizes), classes, close, rows.shape[0])
+
+
+def _mean(values: Floats, sizes: NDArray[np.intp]) -> float:
+    """Return the mean over cells of values of their classes, of those that have one."""
+    weights = np.where(np.isnan(values), 0, sizes)
+    return float((np.nan_to_num(values) * weights).sum() / weights.sum()) if weights.any() else nan
 
 
 def _halves(genes: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -100,25 +137,32 @@ def _foretold(
     shift: Floats,
     known: NDArray[np.intp],
     other: NDArray[np.intp],
-) -> tuple[Floats, NDArray[np.intp]]:
-    """Return how alike each class is, in the other genes, to the cells called so, and how many they are."""
+) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """Return how alike each class is to the cells called so, in the other genes; outright; their number."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
     n_called = np.bincount(codes, minlength=len(means))
-    found = np.full(len(means), nan)
+    found, outright = np.full(len(means), nan), np.full(len(means), nan)
     called = np.flatnonzero(n_called >= FEWEST_OF_A_CLASS)
-    if len(called) < 2:
-        return found, np.zeros_like(n_called)
+    if not len(called):
+        return found, outright, n_called
     cells = sp.csr_array(columns[:, other])
     sizes, sums, squares = _sums(cells, codes, called)
     own = sums / sizes[:, None]
     noise = (squares / sizes[:, None] - own**2).sum(axis=1) / np.maximum(sizes - 1.0, 1.0)
-    own, source = (each - each.mean(axis=0) for each in (own, means[called][:, other]))
+    centre, source = means[:, other].mean(axis=0), means[called][:, other]
+    outright[called] = _cosine(own - centre, source - centre, noise)
+    if len(called) > 1:
+        found[called] = _cosine(own - own.mean(axis=0), source - source.mean(axis=0), noise)
+    return found, outright, n_called
+
+
+def _cosine(own: Floats, source: Floats, noise: Floats) -> Floats:
+    """Return the cosines of rows, those of the first taken without the variance of their means."""
     lengths = (own**2).sum(axis=1)
     lengths = np.maximum(lengths - noise, LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
     inner = (own * source).sum(axis=1)
     alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
-    found[called] = np.clip(alike, -1.0, 1.0)
-    return found, n_called
+    return np.clip(alike, -1.0, 1.0)
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:

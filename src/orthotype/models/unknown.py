@@ -22,9 +22,13 @@ view, the 40 % quantile over the classes that enough cells were called of target
 the views are divided by it. It is not quite the median, because classes differ in it, and those that have
 lost most should not be rejected for that. Classes may be full of cells that do not belong there, and most may
 be: in that quantile a class k has the weight (a_k - 1/2)^2, with a_k its kinship
-(:mod:`orthotype.models.kinship`), and next to none below a half. Where the target as a whole is no kin of the
-source it is no matter of species: nothing is divided, and most cells come back unknown. Of a target too small
-for its kinship to be told, the same is said if likeness is below 0.45 or extent below 0.35.
+(:mod:`orthotype.models.kinship`), and next to none below a half. Where strangers fill all classes but a few,
+they would still be what is usual; but cells are hardly less alike to a class than their mean is, so that
+likeness and extent are divided by no less than 0.7 of the highest kinship among classes of fifty cells.
+
+Where the target as a whole is no kin of the source it is no matter of species: nothing is divided, and most
+cells come back unknown. Where its kinship cannot be told, the same is said if likeness is below 0.45 or
+extent below 0.35.
 
 *No agreement* is another word for another thing: there the models disagree.
 """
@@ -37,7 +41,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from orthotype.models.kinship import LEAST_KINSHIP, Kinship
+from orthotype.models.kinship import Kinship
 from orthotype.models.neighbours import Neighbours
 from orthotype.models.views import VIEWS, Views
 
@@ -59,6 +63,9 @@ LEAST_ALIKE = {"likeness": 0.45, "extent": 0.35}
 DOUBTFUL = 0.5
 LEAST_ABOVE = 1e-3
 USUAL = 0.4
+# What is usual is at least so much of the kinship of the class that is surest to be there.
+KIN_ALIKE = 0.7
+ENOUGH = 50
 NOT_TOLD = Kinship()
 
 
@@ -152,7 +159,9 @@ class UnknownRule:
 
     def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
-        return self._unlike(views, codes, kin) if isnan(kin.whole) else kin.whole < LEAST_KINSHIP
+        if isnan(kin.whole):
+            return not kin.close and self._unlike(views, codes, kin)
+        return kin.foreign
 
     def _unlike(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> bool:
         """Return whether its cells are much less alike to their classes than those of the source."""
@@ -221,7 +230,16 @@ class UnknownRule:
             found = np.array([np.median(values[codes == k]) for k in called]) / usual[called]
             middle = _usual(found, kin, called) if len(called) else 1.0
             ratios[name] = float(np.clip(middle, 1e-3, JUDGED[name]))
+            if name in LEAST_ALIKE:
+                ratios[name] = max(ratios[name], KIN_ALIKE * _most_kin(kin, sizes))
         return ratios
+
+
+def _most_kin(kin: Kinship, sizes: NDArray[np.intp]) -> float:
+    """Return the kinship of the class that is surest to be there; 0 where no class of enough cells tells."""
+    if kin.classes is None:
+        return 0.0
+    return float(np.nan_to_num(kin.classes)[sizes >= ENOUGH].max(initial=0.0))
 
 
 def _usual(ratios: Floats, kin: Kinship, called: NDArray[np.intp]) -> float:

@@ -15,7 +15,7 @@ from orthotype._keys import ASSIGNED, NO_AGREEMENT, UNKNOWN
 from orthotype.cells.table import CellTable
 from orthotype.errors import warn
 from orthotype.models.consensus import Votes, decide
-from orthotype.models.kinship import LARGE_CLASS, Kinship, kinship
+from orthotype.models.kinship import Kinship, kinship
 from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
@@ -215,21 +215,20 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
 def _kinship(
     state: ModelState, sample: sp.csr_array, winner: NDArray[np.intp], shift: SpeciesShift | None
 ) -> Kinship:
-    """Return the kinship of the cells with the source; cells that are all called one class tell nothing.
+    """Return the kinship of the cells with the source.
 
     1 for a model that has learned new classes from people: what is left of the source says little of them.
     Genes that the cells lack have no weight in the model.
     """
     if not _known(state).all():
         return Kinship(1.0)
-    if np.count_nonzero(np.bincount(winner) >= LARGE_CLASS) < 2:
-        return Kinship()
     seen = state.profiles.n_cells > 0
     found = kinship(
         sample,
         state.profiles.mean[seen],
         shift=np.zeros(sample.shape[1]) if shift is None else shift.delta,
         present=(state.coef != 0).any(axis=(0, 1)),
+        n_called=np.bincount(winner, minlength=len(seen))[seen],
     )
     if found.classes is None:
         return found
