@@ -80,9 +80,10 @@ def test_cells_of_one_type_are_told_by_where_they_lie_outright(rng: np.random.Ge
     every = np.ones(N_GENES, dtype=bool)
     found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=np.array([600, 0, 0, 0]))
     assert np.isnan(found.whole)
-    assert (found.outright >= LEAST_OUTRIGHT) == there == found.close
+    assert (found.outright >= LEAST_OUTRIGHT) == there == found.one_type
     assert not Kinship(0.1, outright=0.5).foreign
     assert Kinship(0.1, outright=0.3).foreign
+    assert Kinship(0.3, outright=0.45).foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:
