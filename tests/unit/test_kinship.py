@@ -80,10 +80,17 @@ def test_cells_of_one_type_are_told_by_where_they_lie_outright(rng: np.random.Ge
     every = np.ones(N_GENES, dtype=bool)
     found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=np.array([600, 0, 0, 0]))
     assert np.isnan(found.whole)
-    assert (found.outright >= LEAST_OUTRIGHT) == there == found.one_type
-    assert not Kinship(0.1, outright=0.5).foreign
-    assert Kinship(0.1, outright=0.3).foreign
-    assert Kinship(0.3, outright=0.45).foreign
+    assert (found.outright >= LEAST_OUTRIGHT) == there == found.outright_kin
+
+
+@pytest.mark.parametrize(
+    ("whole", "outright", "foreign"),
+    [(0.1, 0.3, True), (0.1, 0.45, False), (0.3, 0.45, True), (0.3, 0.55, False), (np.nan, 0.1, False)],
+)
+def test_one_type_may_differ_in_nothing_and_still_be_kin(
+    whole: float, outright: float, foreign: bool
+) -> None:
+    assert Kinship(whole, outright=outright).foreign == foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

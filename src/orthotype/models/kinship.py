@@ -20,13 +20,13 @@ middle of the source in the direction of their class, in B and with nothing take
     outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)
 
 It holds the shift of the species, too, and where that is large it is small, whatever the cells are. So it
-speaks for a target, never against one: where it is 0.4 or more, and tells 0.2 more than the differences do,
-the target is one type and no stranger.
+speaks for a target, never against one: where it is 0.4 or more, and tells 0.2 more than the differences do or
+is 0.5 in any case, the target is no stranger.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 LEAST_KINSHIP: Final = 0.345
 MORE_OF_FEW: Final = 7.0
 LEAST_OUTRIGHT: Final = 0.4
+SURELY_OUTRIGHT: Final = 0.5
 MORE_OUTRIGHT: Final = 0.2
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
@@ -71,12 +72,13 @@ class Kinship:
     @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.one_type
+        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.outright_kin
 
     @property
-    def one_type(self) -> bool:
-        """Whether the cells lie where their class does, and do not differ as classes do."""
-        return self.outright >= LEAST_OUTRIGHT and not self.outright < self.whole + MORE_OUTRIGHT
+    def outright_kin(self) -> bool:
+        """Whether the cells lie where their class does, though they may not differ as classes do."""
+        more = LEAST_OUTRIGHT if isnan(self.whole) else self.whole + MORE_OUTRIGHT
+        return self.outright >= min(max(LEAST_OUTRIGHT, more), SURELY_OUTRIGHT)
 
 
 def kinship(
