@@ -166,7 +166,7 @@ def _cosine(own: Floats, source: Floats, noise: Floats) -> Floats:
     lengths = np.maximum(lengths - noise, LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
     inner = (own * source).sum(axis=1)
     alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
-    return np.clip(alike, -1.0, 1.0)
+    return np.asarray(np.clip(alike, -1.0, 1.0))
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:

@@ -28,6 +28,8 @@ import scipy.sparse as sp
 from orthotype.models.linear.softmax import Float64
 from orthotype.models.linear.threads import one_blas_thread
 
+Rows = sp.csr_array | Float64
+
 N_AXES: Final = 40
 REST: Final = 0.3
 MOST_SPANNING: Final = 1500
@@ -72,7 +74,7 @@ class Metric:
         spread = found.singular_values_ / max(float(found.singular_values_[0]), np.finfo(np.float64).tiny)
         return cls(np.asarray(found.components_, dtype=np.float64), np.sqrt(spread), REST)
 
-    def along(self, cells: sp.csr_array) -> Float64:
+    def along(self, cells: Rows) -> Float64:
         """Return where cells (n, p) lie on the axes, (n, d)."""
         return np.asarray(cells @ self.axes.T)
 
@@ -86,16 +88,15 @@ class Metric:
         return np.asarray(self.rest**2 * values + self.axes.T @ (more * (self.axes @ values)))
 
 
-def inner(X: sp.csr_array, Y: sp.csr_array) -> Float64:
+def inner(X: Rows, Y: Rows) -> Float64:
     """Return the inner products of rows (n, p) and rows (m, p), block by block, as (n, m).
 
     Rows of which more than a twentieth is filled are faster when a block of them is dense.
     """
-    if X.nnz < FILLED * X.shape[0] * X.shape[1]:
+    if isinstance(X, np.ndarray) or isinstance(Y, np.ndarray):
+        return np.asarray(X @ Y.T)
+    if not _filled(X):
         return np.asarray((X @ Y.T).toarray())
-    if X is Y and X.shape[0] <= AT_ONCE:
-        dense = X.toarray()
-        return np.asarray(dense @ dense.T)
     found = np.empty((X.shape[0], Y.shape[0]))
     for first in range(0, Y.shape[0], AT_ONCE):
         part = slice(first, first + AT_ONCE)
@@ -106,6 +107,16 @@ def inner(X: sp.csr_array, Y: sp.csr_array) -> Float64:
     return found
 
 
+def one_block(X: sp.csr_array) -> Rows:
+    """Return rows as float64, dense if they are one block and more than a twentieth of it is filled."""
+    wide = sp.csr_array(X).astype(np.float64)
+    return wide.toarray() if X.shape[0] <= AT_ONCE and _filled(X) else wide
+
+
+def _filled(X: sp.csr_array) -> bool:
+    return bool(X.nnz >= FILLED * X.shape[0] * X.shape[1])
+
+
 @dataclass(frozen=True, eq=False)
 class Products:
     """Rows, those that span them, and their inner products.
@@ -113,7 +124,7 @@ class Products:
     Attributes
     ----------
     X : (n, p)
-        Encoded cells.
+        Encoded cells, dense if they are few (:func:`one_block`).
     spanning : (r,)
         Which of them span.
     basis : (r, p)
@@ -124,23 +135,23 @@ class Products:
         Inner products of each with itself.
     """
 
-    X: sp.csr_array
+    X: Rows
     spanning: np.ndarray
-    basis: sp.csr_array
+    basis: Rows
     cross: Float64
     squares: Float64
 
     @classmethod
     def of(cls, X: sp.csr_array) -> Self:
         """Find them."""
-        wide = sp.csr_array(X).astype(np.float64)
-        n = wide.shape[0]
-        basis, spanning = wide, np.arange(n)
+        rows = one_block(X)
+        n = rows.shape[0]
+        basis, spanning = rows, np.arange(n)
         if n > MOST_SPANNING:
             spanning = np.linspace(0, n - 1, MOST_SPANNING).astype(np.intp)
-            basis = sp.csr_array(wide[spanning])
-        squares = np.asarray(wide.power(2).sum(axis=1), dtype=np.float64).ravel()
-        return cls(wide, spanning, basis, inner(wide, basis), squares)
+            basis = rows[spanning]
+        squares: Float64 = np.asarray(sp.csr_array(X).astype(np.float64).power(2).sum(axis=1), np.float64)
+        return cls(rows, spanning, basis, inner(rows, basis), squares)
 
     def centred(self, centre: Float64, metric: Metric) -> tuple[Float64, Float64, Float64]:
         """Return k off the axes, with those that span and with each itself; and rows along the axes."""

@@ -206,11 +206,11 @@ class AroundStart:
         strength: float | str = "auto",
     ) -> None:
         self.evidence, self._start = evidence, start
-        self.before = self._offsets = start.scores(evidence.X)
         moved = None if metric is None else evidence.moved
+        self.few = FewRows(evidence.X, evidence.weights(), metric, moved)
+        self.before = self._offsets = start.scores(self.few.products.X)
         if metric is not None and moved is not None:
             self._offsets = self.before + moved @ (metric.axes @ start.coef.T)
-        self.few = FewRows(evidence.X, evidence.weights(), metric, moved)
         self.strength = evidence.strength(self.few.total) if strength == "auto" else float(strength)
 
     def fit(self, counts: NDArray[Any] | None = None, *, stronger: float = 1.0) -> tuple[Floats, Floats]:

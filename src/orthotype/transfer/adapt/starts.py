@@ -74,7 +74,7 @@ class Start:
         """Return the same start, its scores scaled by v."""
         return replace(self, heat=self.heat / v, coef=self.coef * v, intercept=self.intercept * v)
 
-    def scores(self, X: sp.csr_array) -> Floats:
+    def scores(self, X: sp.csr_array | Floats) -> Floats:
         """Return the logits of encoded cells, shape (n, n_classes)."""
         return np.asarray(X @ self.coef.T, dtype=np.float64) + self.intercept
 
