@@ -55,7 +55,7 @@ RULES: Final[dict[str, tuple[tuple[tuple[Any, str, Any], ...], str]]] = {
     "settled": ((), "**as it is**"),
     "classes": (((kinship, "_mean", by_class),), "kinship as the mean over classes"),
     "any": (((unknown, "KIN_ALIKE", 0.0),), "what is usual, however little it is"),
-    "alike": (((unknown, "KIN_ALIKE", 0.9),), "what is usual, at least 0.9 of the highest kinship"),
+    "alike": (((unknown, "KIN_ALIKE", 0.8),), "what is usual, at least 0.8 of the highest kinship"),
 }
 
 

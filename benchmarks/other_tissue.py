@@ -80,7 +80,7 @@ def row(name: str, model: Any, where: str, cells: Side) -> dict[str, Any]:
         "cells": where,
         "n_named": int(named.sum()),
         "n": len(named),
-        "kinship": round(found.kinship, 3),
+        "kinship": round(found.kinship.whole, 3),
         "unknown": {part: round(float(np.mean(x)), 3) if len(x) else None for part, x in share.items()},
         "few": {n: round(unknown_of_few(model, cells, n), 3) for n in FEW},
     }

@@ -106,6 +106,20 @@ def test_reasons_neighbours_and_genes_say_what_is_there(
     )
 
 
+def test_where_the_source_lacks_most_types_cells_are_grouped_by_where_they_lie(
+    human: anndata.AnnData,
+) -> None:
+    mouse = ot.datasets.get("baron2016-mouse")
+    few = mouse.obs[LABELS].isin(["macrophage", "endothelial cell", "pancreatic stellate cell", "B cell"])
+    poor = ot.LabelTransfer().fit(mouse[few.to_numpy()].copy(), labels=LABELS, species="mouse")
+    asked = poor.suggest(human, 15)
+    strange = asked["group"].str.endswith("like no class")
+    assert strange.sum() >= 10
+    assert asked.loc[strange, "group"].is_unique
+    assert asked.loc[strange, "reason"].str.contains("hardly kin of it|fits? no class").all()
+    assert truth(human)[asked.index].nunique() >= 6
+
+
 def test_thirty_labels_are_worth_more_than_thirty_of_random_cells(
     in_rounds: pd.Index, model: ot.LabelTransfer, human: anndata.AnnData
 ) -> None:

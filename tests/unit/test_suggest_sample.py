@@ -62,13 +62,13 @@ def test_gathered_rows_do_not_depend_on_the_blocks(rng: np.random.Generator, siz
 def test_both_parts_of_a_place_have_the_same_spread(rng: np.random.Generator) -> None:
     proba = rng.dirichlet(np.ones(4), 60)
     found = places(sp.csr_array(rng.poisson(0.5, (60, 40)).astype(np.float32)), proba)
-    assert found.shape == (60, 20 + 4)
-    for part in (found[:, :20], found[:, 20:]):
+    assert found.joined.shape == (60, 20 + 4)
+    for part in found:
         np.testing.assert_allclose(part.mean(axis=0), 0.0, atol=1e-12)
         assert (part**2).sum(axis=1).mean() == pytest.approx(1.0)
 
 
 def test_a_model_that_is_sure_of_one_class_adds_nothing(rng: np.random.Generator) -> None:
     found = places(sp.csr_array(rng.poisson(0.5, (9, 5)).astype(np.float32)), np.ones((9, 1)))
-    assert np.isfinite(found).all()
-    assert (found[:, -1] == 0).all()
+    assert np.isfinite(found.joined).all()
+    assert (found.calls == 0).all()

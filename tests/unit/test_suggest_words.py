@@ -46,6 +46,13 @@ def test_reasons(called: Called, stands_for: int, first: bool, words: str) -> No
     assert reason(called, stands_for=stands_for, first=first) == words
 
 
+def test_a_cell_whose_class_is_hardly_kin_is_not_said_to_be_of_it() -> None:
+    said = reason(SURE, stands_for=30, first=True, kin=False)
+    assert said == "stands for 30 cells that are most like 'alpha', but hardly kin of it"
+    unknown = Called("alpha", "unknown", SURE.best)
+    assert "fits no class" in reason(unknown, stands_for=1, first=True, kin=False)
+
+
 def test_the_nearest_cells_with_the_cell_itself_first() -> None:
     places = np.arange(40.0)[:, None]
     (near,) = nearest_to(np.array([20]), places)

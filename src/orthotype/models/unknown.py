@@ -24,7 +24,7 @@ lost most should not be rejected for that. Classes may be full of cells that do 
 be: in that quantile a class k has the weight (a_k - 1/2)^2, with a_k its kinship
 (:mod:`orthotype.models.kinship`), and next to none below a half. Where strangers fill all classes but a few,
 they would still be what is usual; but cells are hardly less alike to a class than their mean is, so that
-likeness and extent are divided by no less than 0.7 of the highest kinship among classes of fifty cells.
+likeness and extent are divided by no less than half of the highest kinship among classes of fifty cells.
 
 Where the target as a whole is no kin of the source it is no matter of species: nothing is divided, and most
 cells come back unknown. Where its kinship cannot be told, the same is said if likeness is below 0.45 or
@@ -64,7 +64,7 @@ DOUBTFUL = 0.5
 LEAST_ABOVE = 1e-3
 USUAL = 0.4
 # What is usual is at least so much of the kinship of the class that is surest to be there.
-KIN_ALIKE = 0.7
+KIN_ALIKE = 0.5
 ENOUGH = 50
 NOT_TOLD = Kinship()
 

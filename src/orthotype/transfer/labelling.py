@@ -76,8 +76,7 @@ class Labelling:
     fit
         How well each cell fits what it is called, a log tail probability, 0 for perfectly, shape (n,).
     kinship
-        How far calls by half of the genes foretell the other half (:mod:`orthotype.models.kinship`); NaN
-        where this cannot be told.
+        How far calls by half of the genes foretell the other half (:mod:`orthotype.models.kinship`).
     ratios
         How alike to their classes the cells are, against the source's, for each view that is scaled.
     effect
@@ -91,7 +90,7 @@ class Labelling:
     shift: SpeciesShift | None
     sharpness: float
     fit: NDArray[np.float64]
-    kinship: float
+    kinship: Kinship
     ratios: dict[str, float]
     effect: Effect
     table: CellTable
@@ -150,7 +149,7 @@ def label_cells(
         shift=found.moved.shift,
         sharpness=found.moved.sharpness,
         fit=found.fit,
-        kinship=found.kinship.whole,
+        kinship=found.kinship,
         ratios=found.ratios,
         effect=measure_effect(used, target.sample(), found.votes.winner[target.sampled()]),
         table=table,

@@ -57,7 +57,7 @@ def annotation_record(
             "n_neighbors": parameters.get("n_neighbors", 0),
             **found.effect.to_dict(state.classes),
         },
-        "kinship": None if isnan(found.kinship) else found.kinship,
+        "kinship": None if isnan(found.kinship.whole) else found.kinship.whole,
         "ratios": found.ratios,
         "proposals": proposals.to_records(),
         "run": {

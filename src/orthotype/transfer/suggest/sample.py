@@ -93,8 +93,20 @@ def gather(rows: Rows, cells: NDArray[np.intp], *, block_size: int) -> sp.csr_ar
     return sp.csr_array(sp.vstack(parts, format="csr"))
 
 
-def places(encoded: sp.csr_array, proba: NDArray[np.floating], *, random_state: int = 0) -> Floats:
-    """Return where cells lie, shape (m, at most 20 + n_classes).
+class Places(NamedTuple):
+    """Where cells lie by their genes, shape (m, at most 20), and by their calls, shape (m, n_classes)."""
+
+    genes: Floats
+    calls: Floats
+
+    @property
+    def joined(self) -> Floats:
+        """Both."""
+        return np.hstack([self.genes, self.calls])
+
+
+def places(encoded: sp.csr_array, proba: NDArray[np.floating], *, random_state: int = 0) -> Places:
+    """Return where cells lie.
 
     Parameters
     ----------
@@ -107,7 +119,7 @@ def places(encoded: sp.csr_array, proba: NDArray[np.floating], *, random_state: 
     """
     directions = leading_directions(encoded, n_components=N_COMPONENTS, random_state=random_state)
     inner = np.asarray(encoded @ directions.T.astype(np.float64))
-    return np.hstack([_even(inner), _even(np.sqrt(proba.astype(np.float64)))])
+    return Places(_even(inner), _even(np.sqrt(proba.astype(np.float64))))
 
 
 def _even(values: Floats) -> Floats:

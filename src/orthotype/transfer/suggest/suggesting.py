@@ -24,6 +24,7 @@ from orthotype.transfer.suggest.choice import (
     shares,
     squared_distances,
 )
+from orthotype.transfer.suggest.groups import Groups, by_call, by_place, hardly_kin
 from orthotype.transfer.suggest.request import Request
 from orthotype.transfer.suggest.sample import MOST_CELLS, draw, gather, places
 from orthotype.transfer.suggest.words import Called, counted, nearest_to, reason, top_genes
@@ -59,6 +60,8 @@ class Scene:
         Where they lie, shape (m, d).
     doubt
         How doubtful their calls are, 0 to 1, shape (m,).
+    strange
+        Which are called a class that is hardly kin of its cells, shape (m,).
     groups
         Group of each, shape (m,).
     names
@@ -74,6 +77,7 @@ class Scene:
     counts: sp.csr_array
     places: Floats
     doubt: Floats
+    strange: NDArray[np.bool_]
     groups: NDArray[np.intp]
     names: list[str]
     labelled: NDArray[np.bool_]
@@ -135,50 +139,44 @@ def _scene(state: ModelState, found: Labelling, request: Request, *, block_size:
     counts = gather(found.table.rows, cells, block_size=block_size)
     encoded = state.space.align(found.table.genes, species=found.table.species).encode(counts)
     where = places(encoded, said.proba[cells], random_state=request.random_state)
+    doubt = doubts(said.proba[cells], said.votes[cells], unknown[cells], n_models=len(state.coef))
+    strange = hardly_kin(said.winner[cells], found.kinship)
     if request.clusters is None:
-        groups, names = _groups(called[cells], state)
+        groups = by_call(said.winner[cells], unknown[cells], state.classes)
+        groups = by_place(groups, strange, where.genes, mass=mass, random_state=request.random_state)
+        doubt[strange] = 1.0
     else:
         codes, values = pd.factorize(request.clusters[cells], sort=True)
-        groups, names = codes.astype(np.intp), [str(value) for value in values]
-    given = _given(groups, names, request.label[cells], mass, state)
+        groups = Groups(codes.astype(np.intp), [str(value) for value in values])
+    given = _given(groups, request.label[cells], mass, state)
     return Scene(
         cells=cells,
         mass=mass,
         counts=counts,
-        places=where,
-        doubt=doubts(said.proba[cells], said.votes[cells], unknown[cells], n_models=len(state.coef)),
-        groups=groups,
-        names=names,
+        places=where.joined,
+        doubt=doubt,
+        strange=strange,
+        groups=groups.codes,
+        names=groups.names,
         labelled=labelled[cells],
-        labels=np.maximum(given, [_learned(state).get(name, 0) for name in names]),
+        labels=np.maximum(given, [_learned(state).get(name, 0) for name in groups.names]),
     )
 
 
-def _groups(called: NDArray[np.intp], state: ModelState) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the group of each cell, and their names: classes, and what is nearest to each and fits none."""
-    present, groups = np.unique(called, return_inverse=True)
-    names = [str(state.classes[code // 2]) for code in present]
-    strange = [f"{UNKNOWN}, nearest to {name!r}" for name in names]
-    return groups.astype(np.intp), [
-        other if code % 2 else name for code, name, other in zip(present, names, strange, strict=True)
-    ]
-
-
-def _given(
-    groups: NDArray[np.intp], names: list[str], label: NDArray[np.object_], mass: Floats, state: ModelState
-) -> Floats:
+def _given(groups: Groups, label: NDArray[np.object_], mass: Floats, state: ModelState) -> Floats:
     """Return the labels that each group has: of its class, or else of its cells, shape (n_groups,).
 
     A cell called D that turned out to be B is a label for B, and D still waits for one. A cell that fits no
-    class is a label for its group in any case.
+    class, or is called one that is hardly kin, is a label for its group in any case.
     """
+    codes, names = groups
     given, known = np.zeros(len(names)), set(state.classes)
     place = {name: g for g, name in enumerate(names)}
     for j in np.flatnonzero(label != ""):
-        own = place.get(label[j], groups[j])
+        own = place.get(label[j], codes[j])
         given[own] += mass[j]
-        if own != groups[j] and names[groups[j]] not in known:
-            given[groups[j]] += mass[j]
+        if own != codes[j] and names[codes[j]] not in known:
+            given[codes[j]] += mass[j]
     return given
 
 
@@ -235,6 +233,7 @@ def _rows(
         called = _called(said.classes, said.winner[cell], said.status[cell], said.proba[cell])
         around = [str(name) for name in said.label[scene.cells[near[1:]]]]
         alike = near[scene.groups[near] == scene.groups[j]]
+        kin = not scene.strange[j]
         rows.append(
             (
                 "",
@@ -243,12 +242,12 @@ def _rows(
                 called.status,
                 scene.names[scene.groups[j]],
                 stands,
-                reason(called, stands_for=stands, first=called.name not in met),
+                reason(called, stands_for=stands, first=called.name not in met, kin=kin),
                 counted(around),
                 " ".join(top_genes(sp.csr_array(scene.counts[alike]), totals=totals, names=genes)),
             )
         )
-        if called.status != UNKNOWN:
+        if called.status != UNKNOWN and kin:
             met.add(called.name)
     index = pd.Index([str(table.names[c]) for c in scene.cells[chosen]], name="cell", dtype=object)
     return pd.DataFrame(rows, columns=list(COLUMNS), index=index)

@@ -37,7 +37,7 @@ class Called(NamedTuple):
     best: tuple[tuple[str, float], ...]
 
 
-def reason(called: Called, *, stands_for: int, first: bool) -> str:
+def reason(called: Called, *, stands_for: int, first: bool, kin: bool = True) -> str:
     """Say in words why a cell is worth a label.
 
     Parameters
@@ -48,6 +48,8 @@ def reason(called: Called, *, stands_for: int, first: bool) -> str:
         Cells of its group that are nearer to it than to any other chosen or labelled cell, itself included.
     first
         Whether no cell of its class has a label or was suggested before.
+    kin
+        Whether the cells of its class are kin of it (:mod:`orthotype.models.kinship`).
 
     Examples
     --------
@@ -59,6 +61,9 @@ def reason(called: Called, *, stands_for: int, first: bool) -> str:
     if called.status == UNKNOWN:
         fits = "fits" if stands_for == 1 else "fit"
         return f"stands for {cells} that {fits} no class, nearest to {called.name!r}"
+    if not kin:
+        is_most = "is" if stands_for == 1 else "are"
+        return f"stands for {cells} that {is_most} most like {called.name!r}, but hardly kin of it"
     said = []
     if first:
         said.append(f"the first cell of {called.name!r}")
