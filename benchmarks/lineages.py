@@ -25,16 +25,13 @@ from unittest.mock import patch
 
 import anndata as ad
 import numpy as np
-import scipy.sparse as sp
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 import orthotype as ot
 from alignment import PAGE
 from orthotype.models import kinship, unknown
 from penalty import seen
 from suggest import COLUMN, named
-from suggest_settling import BUNDLED, STUDIES, changed
+from suggest_settling import BUNDLED, STUDIES, branches, changed
 
 RESULTS = Path(__file__).parent / "results" / "lineages.json"
 BEGIN, END = "<!-- made by benchmarks/lineages.py -->", "<!-- end: lineages -->"
@@ -69,29 +66,6 @@ def studies(folder: str) -> Iterator[tuple[str, Any, np.ndarray, str]]:
         yield name, cells, (cells.obs[donors].astype(str) == one).to_numpy(), species
 
 
-def branches(cells: Any) -> list[frozenset[str]]:
-    """Return branches of the tree of classes, and what is left without each, the largest cuts first."""
-    true = cells.obs[COLUMN].astype(str).to_numpy()
-    names, sizes = np.unique(true, return_counts=True)
-    names = names[sizes >= FEWEST_OF_A_CLASS]
-    X = sp.csr_array(cells.X).astype(np.float64)
-    X = sp.csr_array(sp.diags_array(1e4 / np.maximum(X.sum(axis=1), 1.0)) @ X).log1p()
-    means = np.stack([X[true == name].mean(axis=0) for name in names])
-    means = means[:, means.mean(axis=0) > 0.1]
-    apart = 1.0 - np.corrcoef(means - means.mean(axis=0))
-    np.fill_diagonal(apart, 0.0)
-    tree = linkage(squareform((apart + apart.T) / 2, checks=False), "average")
-    found: dict[frozenset[str], None] = {}
-    for n in (2, 3, 4, 5):
-        groups = fcluster(tree, n, "maxclust")
-        for group in np.unique(groups):
-            inside = frozenset(names[groups == group])
-            for part in (inside, frozenset(names) - inside):
-                if 3 <= len(part) < len(names):
-                    found[part] = None
-    return list(found)[:MOST_SOURCES]
-
-
 def targets(
     cells: Any, own: np.ndarray, part: frozenset[str]
 ) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:
@@ -124,7 +98,7 @@ def _most(n: int, share: float) -> list[float]:
 def measured(folder: str) -> Iterator[dict[str, Any]]:
     """Yield the shares of unknown cells of every rule, source and target."""
     for study, cells, own, species in studies(folder):
-        for part in branches(cells):
+        for part in branches(cells)[:MOST_SOURCES]:
             model = None
             for source, share, chosen in targets(cells, own, part):
                 if model is None:
@@ -173,6 +147,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--page", action="store_true")
@@ -182,8 +162,7 @@ def main() -> None:
         rows = list(measured(os.environ["ORTHOTYPE_REAL_DATA"]))
         RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
     rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

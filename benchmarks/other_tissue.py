@@ -113,6 +113,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.parse_args()
@@ -129,8 +135,7 @@ def main() -> None:
                 rows.append({"tissue": kind, **row(name, model, where, fewer(other))})
                 print(rows[-1], flush=True)
     RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

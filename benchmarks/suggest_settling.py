@@ -5,15 +5,17 @@ Usage::
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/suggest_settling.py [--seeds 1] [--rules RULE ...] [--page]
 
 One donor of a study is the source, up to 900 cells of its other donors are the target: Baron mouse and human
-and, with the development data, van Galen and two studies of human lung. Each comes three times:
+and, with the development data, van Galen and two studies of human lung. Each comes five times:
 
 - *dom*: counts as they are; the source lacks the largest class and the smallest of ten cells or more
 - *full*: counts changed as a species changes them: every gene times exp(N(0, 1)) and, for each class by
   itself, exp(N(0, 0.25)); each cell keeps its sum
 - *less*: the same, and the source lacks every fourth class
+- *branch*: the same, and the source has one side of the first cut through the tree of its classes, by how
+  alike their means are, and then the other, where that is three classes or more
 
 Labels are added up to 10, 20, 40 and 80 and scored as in ``benchmarks/suggest.py``. A rule is the choice of
-:mod:`orthotype.transfer.suggest.choice` with some of its constants replaced. Results:
+:mod:`orthotype.transfer.suggest` with some of its constants replaced. Results:
 ``benchmarks/results/suggest_settling.json`` and the table of ``docs/suggest.md``.
 """
 
@@ -30,10 +32,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 
 import orthotype as ot
 import suggest
-from orthotype.transfer.suggest import choice
+from orthotype.transfer.suggest import choice, groups
 from penalty import seen
 from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
 
@@ -42,6 +46,7 @@ BEGIN, END = "<!-- made by benchmarks/suggest_settling.py -->", "<!-- settled --
 BUDGETS = (10, 20, 40, 80)
 MOST_CELLS = 900
 FEWEST_COUNTS = 50
+FEWEST = 10
 # Data set, column of classes, column of donors, the donor that is the source, species.
 STUDIES: Final = {
     "Baron mouse": ("baron2016-mouse", "cell_ontology_class", "donor", "mouse1", "mouse"),
@@ -54,10 +59,12 @@ BUNDLED: Final = ("Baron mouse", "Baron human")
 # What each rule replaces, and what it is called on the page.
 RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "settled": ({}, "as it is"),
+    "calls": ({"LEAST_KIN": 0.0}, "groups by what cells are called alone"),
     "damped": ({"DOUBT_POWER": 0.5}, "doubt of a group damped: (0.1 + doubt)^0.5"),
     "doubt first": ({"TYPICAL": 0}, "doubtful cells from the first label on"),
     "typical": ({"TYPICAL": 10**6}, "typical cells only"),
 }
+PARTS: Final = ("dom, full, less", "branch")
 WAYS: Final = {"random": "cells at random", "balanced": "class-balanced (an oracle that sees all labels)"}
 
 
@@ -92,14 +99,41 @@ def changed(cells: Any, random_state: int = 3, *, by_class: float = 0.5) -> Any:
     return found[after.sum(axis=1) > FEWEST_COUNTS].copy()
 
 
+def branches(cells: Any) -> list[frozenset[str]]:
+    """Return branches of the tree of classes, and what is left without each, the largest cuts first."""
+    true = cells.obs[COLUMN].astype(str).to_numpy()
+    names, sizes = np.unique(true, return_counts=True)
+    names = names[sizes >= FEWEST]
+    X = sp.csr_array(cells.X).astype(np.float64)
+    X = sp.csr_array(sp.diags_array(1e4 / np.maximum(X.sum(axis=1), 1.0)) @ X).log1p()
+    means = np.stack([X[true == name].mean(axis=0) for name in names])
+    means = means[:, means.mean(axis=0) > 0.1]
+    apart = 1.0 - np.corrcoef(means - means.mean(axis=0))
+    np.fill_diagonal(apart, 0.0)
+    tree = linkage(squareform((apart + apart.T) / 2, checks=False), "average")
+    found: dict[frozenset[str], None] = {}
+    for n in (2, 3, 4, 5):
+        sides = fcluster(tree, n, "maxclust")
+        for side in np.unique(sides):
+            inside = frozenset(names[sides == side])
+            for part in (inside, frozenset(names) - inside):
+                if 3 <= len(part) < len(names):
+                    found[part] = None
+    return list(found)
+
+
 def tasks(folder: str | None, seeds: int) -> Iterator[Task]:
     """Yield every study in its three forms, split anew with every seed."""
     for name, source, target, species in studies(folder):
         here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
         shared = [label for label in there.index if there[label] >= 10 and here.get(label, 0) >= 2]
         lacking = {"dom": [shared[0], shared[-1]], "full": [], "less": shared[2::4]}
+        for side, part in enumerate(branches(target)[:2]):
+            lacking[f"branch {side + 1}"] = sorted(set(source.obs[COLUMN]) - part)
         for form, without in lacking.items():
             left = source[~source.obs[COLUMN].isin(without).to_numpy()].copy()
+            if np.count_nonzero(left.obs[COLUMN].value_counts() >= 2) < 2:
+                continue
             cells = target if form == "dom" else changed(target)
             model = trained(Pair(name, left, cells, (species, species)))
             pair = Pair(f"{name}, {form}", left, cells, (species, species))
@@ -112,7 +146,9 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
         if rule in WAYS:
             rows = run(task, rule)
         else:
-            with patch.dict(vars(choice), RULES[rule][0]):
+            replaced = RULES[rule][0]
+            place = groups if replaced.keys() <= vars(groups).keys() else choice
+            with patch.dict(vars(place), replaced):
                 rows = run(task, "suggest")
         yield from (row | {"way": rule} for row in rows)
 
@@ -120,18 +156,21 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the mean recall of every rule as a Markdown table: known / all classes."""
     words = {rule: text for rule, (_, text) in RULES.items()} | WAYS
-    lines = [
-        f"| cells | {' | '.join(map(str, BUDGETS))} | mean of the four |",
-        "|---" * (2 + len(BUDGETS)) + "|",
-    ]
+    heads = [f"{form}: {budget}" for form in PARTS for budget in BUDGETS]
+    lines = [f"| cells | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
     frame = pd.DataFrame(rows)
-    frame = frame[frame["labels"] > 0]
-    for rule, text in words.items():
-        means = frame[frame["way"] == rule].groupby("labels")[["known", "all"]].mean()
-        if means.empty:
-            continue
-        said = [f"{known:.3f} / {every:.3f}" for known, every in [*means.to_numpy(), means.mean().to_numpy()]]
-        lines.append(f"| {text} | {' | '.join(said)} |")
+    branch = frame["pair"].str.contains("branch")
+    for way, text in words.items():
+        said = []
+        for part in (~branch, branch):
+            means = frame[part & (frame["way"] == way)].groupby("labels")[["known", "all"]].mean()
+            said += [
+                f"{means.loc[n, 'known']:.3f} / {means.loc[n, 'all']:.3f}"
+                for n in BUDGETS
+                if n in means.index
+            ]
+        if said:
+            lines.append(f"| {text} | {' | '.join(said)} |")
     return "\n".join(lines)
 
 

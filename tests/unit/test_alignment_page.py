@@ -24,3 +24,14 @@ def test_the_table_of_rules_is_made_from_the_results(monkeypatch: pytest.MonkeyP
     text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
     assert settling.page(text, rows) == text
     assert {row["rule"] for row in rows} == set(settling.RULES)
+
+
+@pytest.mark.parametrize("name", ["other_tissue", "lineages"])
+def test_the_tables_of_other_tissues_are_made_from_the_results(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    bench = importlib.import_module(name)
+    rows = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["rows"]
+    text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+    assert bench.page(text, rows) == text
