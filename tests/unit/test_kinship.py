@@ -75,22 +75,24 @@ def test_of_fewer_cells_more_kinship_is_asked() -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 def test_cells_of_one_type_are_told_by_where_they_lie_outright(rng: np.random.Generator, there: bool) -> None:
-    source = means(rng)
-    one = cells(rng, source[:1] if there else means(rng)[:1])
-    every = np.ones(N_GENES, dtype=bool)
-    found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=np.array([600, 0, 0, 0]))
+    source, every = means(rng), np.ones(N_GENES, dtype=bool)
+    one, called = cells(rng, source[:1] if there else means(rng)[:1]), np.array([600, 0, 0, 0])
+    found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=called)
     assert np.isnan(found.whole)
-    assert (found.outright >= LEAST_OUTRIGHT) == there == found.outright_kin
+    assert (found.outright >= LEAST_OUTRIGHT) == there == found.one_type
+    shifted = kinship(one, source, shift=np.ones(N_GENES), present=every, n_called=called)
+    assert np.isnan(shifted.outright), "with a shift taken off it would tell something else"
 
 
 @pytest.mark.parametrize(
     ("whole", "outright", "foreign"),
-    [(0.1, 0.3, True), (0.1, 0.45, False), (0.3, 0.45, True), (0.3, 0.55, False), (np.nan, 0.1, False)],
+    [(0.1, 0.3, True), (0.1, 0.5, False), (0.34, 0.45, True), (0.34, 0.5, False), (np.nan, 0.1, False)],
 )
 def test_one_type_may_differ_in_nothing_and_still_be_kin(
     whole: float, outright: float, foreign: bool
 ) -> None:
     assert Kinship(whole, outright=outright).foreign == foreign
+    assert not Kinship(0.6, outright=0.6).one_type
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

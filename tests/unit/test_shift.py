@@ -35,7 +35,9 @@ class Source:
             rows, self.model.held_out_scores_, self.codes, temperature=self.model.temperature_
         )
 
-    def shift(self, target: np.ndarray, *, size: int = 10**6, n_iterations: int = 30) -> SpeciesShift:
+    def shift(
+        self, target: np.ndarray, *, size: int = 10**6, n_iterations: int = 30, refused: str = ""
+    ) -> SpeciesShift:
         return estimate_shift(
             lambda: (sp.csr_array(target[i : i + size]) for i in range(0, len(target), size)),
             coef=self.model.coef_,
@@ -44,6 +46,7 @@ class Source:
             source=self.profiles,
             called=self.called,
             n_iterations=n_iterations,
+            refused=refused,
         )
 
     def label(self, target: np.ndarray, delta: np.ndarray) -> np.ndarray:
@@ -115,6 +118,16 @@ def test_a_shift_that_does_not_settle_is_not_taken(source: Source) -> None:
     found = source.shift(target, n_iterations=1)
     assert not found.delta.any()
     assert "not settled after 1 rounds" in found.reason
+
+
+def test_a_shift_that_may_not_be_taken_is_not(source: Source) -> None:
+    target, _ = draw(2, [100] * 5, shift=SHIFT)
+    found = source.shift(target, refused="a reason")
+    assert source.shift(target).delta.any()
+    assert not found.delta.any()
+    assert found.step == 0.0
+    assert found.reason == "no shift was taken: a reason"
+    assert len(found.changes) == 1
 
 
 def test_the_shift_does_not_depend_on_the_blocks(source: Source) -> None:

@@ -14,19 +14,20 @@ of the cells called so belong to no class of the source. The kinship of the targ
 cells, so that a few cells of a class that is there do not speak for a tissue that is not. Among few cells
 chance looks like kinship, the more so the fewer they are: of n cells, 0.345 + 7 / n is asked.
 
-Cells of one type have no differences to foretell. Of them, what tells is how far they lie outright from the
-middle of the source in the direction of their class, in B and with nothing taken off::
+Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
+with the species. Of them, what tells is how far they lie outright from the middle of the source in the
+direction of their class, in B and with no shift taken off::
 
     outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)
 
-It holds the shift of the species, too, and where that is large it is small, whatever the cells are. So it
-speaks for a target, never against one: where it is 0.4 or more, and tells 0.2 more than the differences do or
-is 0.5 in any case, the target is no stranger.
+Where it is 0.47 or more, and tells 0.12 more than the differences do, the target is one type and no stranger.
+The shift of the species is in it, too, and makes it small where it is large, so that it never speaks against
+a target.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf, isnan, nan
+from math import inf, nan
 from typing import Final
 
 import numpy as np
@@ -38,9 +39,8 @@ Floats = NDArray[np.float64]
 # Between the tissues that share no type with a source and those that are its like (docs/alignment.md).
 LEAST_KINSHIP: Final = 0.345
 MORE_OF_FEW: Final = 7.0
-LEAST_OUTRIGHT: Final = 0.4
-SURELY_OUTRIGHT: Final = 0.5
-MORE_OUTRIGHT: Final = 0.2
+LEAST_OUTRIGHT: Final = 0.47
+MORE_OUTRIGHT: Final = 0.12
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
@@ -59,7 +59,7 @@ class Kinship:
         Of the cells called each class, shape (n_classes,), NaN where they are fewer than ten; None where
         nothing tells.
     outright
-        The same of all cells with nothing taken off; NaN where nothing tells.
+        The same of all cells with their common place left in, for a shift of zero; NaN where nothing tells.
     n_cells
         The cells that tell it.
     """
@@ -72,13 +72,12 @@ class Kinship:
     @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.outright_kin
+        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.one_type
 
     @property
-    def outright_kin(self) -> bool:
-        """Whether the cells lie where their class does, though they may not differ as classes do."""
-        more = LEAST_OUTRIGHT if isnan(self.whole) else self.whole + MORE_OUTRIGHT
-        return self.outright >= min(max(LEAST_OUTRIGHT, more), SURELY_OUTRIGHT)
+    def one_type(self) -> bool:
+        """Whether the cells lie where those of one class do, and do not differ as classes do."""
+        return self.outright >= LEAST_OUTRIGHT and not self.outright < self.whole + MORE_OUTRIGHT
 
 
 def kinship(
@@ -113,7 +112,7 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
-    lie = _mean(outright, sizes)
+    lie = nan if shift.any() else _mean(outright, sizes)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         return Kinship(outright=lie)
     n_told = np.count_nonzero(~np.isnan(alike), axis=0)

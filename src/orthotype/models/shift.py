@@ -110,6 +110,7 @@ def estimate_shift(
     called: NDArray[np.float32] | None = None,
     n_iterations: int = N_ITERATIONS,
     tau: float = TAU,
+    refused: str = "",
 ) -> SpeciesShift:
     """Estimate the shift between the source and unlabelled target cells.
 
@@ -130,7 +131,10 @@ def estimate_shift(
         Most rounds.
     tau
         Cells at which a class counts half.
+    refused
+        Why no shift may be taken, if that is known: one round tells what would have been.
     """
+    n_iterations = 1 if refused else n_iterations
     reference = np.asarray(source.mean if called is None else called, dtype=np.float64)
     delta = np.zeros(reference.shape[1])
     rounds: list[_Round] = []
@@ -141,7 +145,7 @@ def estimate_shift(
         weights = np.where(source.n_cells > 0, n_called / (n_called + tau), 0.0)
         rounds.append(_take_step(means - reference, weights, mass, before=delta))
         delta = rounds[-1].delta
-    return _judged(rounds)
+    return _judged(rounds, refused)
 
 
 @dataclass(frozen=True)
@@ -172,16 +176,16 @@ def _take_step(differences: Floats, weights: Floats, mass: Floats, *, before: Fl
     return _Round(delta, mass, weights, support, step, change)
 
 
-def _judged(rounds: list[_Round]) -> SpeciesShift:
+def _judged(rounds: list[_Round], refused: str) -> SpeciesShift:
     """Return the shift of the last round, or none if it may not be trusted, and why."""
     end = rounds[-1]
     n_classes = np.count_nonzero(end.weights)
-    why_not = ""
+    why_not = refused
     if n_classes < 2:
         why_not = "fewer than two classes were called"
-    elif end.step < LEAST_STEP:
+    elif not refused and end.step < LEAST_STEP:
         why_not = "what one class shows says nothing of the others"
-    elif end.change > UNSETTLED:
+    elif not refused and end.change > UNSETTLED:
         why_not = f"it had not settled after {len(rounds)} rounds"
     reason = (
         f"no shift was taken: {why_not}"

@@ -160,7 +160,7 @@ class UnknownRule:
     def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
         if isnan(kin.whole):
-            return not kin.outright_kin and self._unlike(views, codes, kin)
+            return not kin.one_type and self._unlike(views, codes, kin)
         return kin.foreign
 
     def _unlike(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> bool:

@@ -29,7 +29,12 @@ from orthotype.transfer.state import ModelState
 from orthotype.transfer.target import Encoded, Target
 
 AT_ONCE = 1 << 15
+# Cells, evenly spaced, that tell whether they are of one type.
+ENOUGH = 4000
+# Share of the cells that are called one class, before any shift, from which on they are of one type.
+ONE_TYPE = 0.9
 
+ONE_TYPE_TOLD = "the cells are of one type, whose difference from the others would be taken for it"
 FOREIGN_TOLD = (
     "the cells as a whole are too unlike the source for its labels to be trusted: another tissue, or a "
     "source that lacks most of their types; most cells come back unknown"
@@ -189,7 +194,13 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
         False for a model that has the species shift in it already.
     """
     sample = target.sample()
-    moved = _moved(state, sample, shifted=shifted and options.alignment == "shift")
+    called, some = (
+        _mean_scores(state, sample).argmax(axis=1),
+        slice(None, None, -(-sample.shape[0] // ENOUGH)),
+    )
+    before = _kinship(state, sample[some], called[some], None)
+    one_type = before.one_type or np.bincount(called).max() >= ONE_TYPE * len(called)
+    moved = _moved(state, sample, shifted=shifted and options.alignment == "shift", one_type=one_type)
     told = _sweep(state, target, moved, leading_directions(sample) if options.n_neighbors else None)
     neighbours = (
         find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
@@ -201,7 +212,7 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[told.squares == 0] = UNKNOWN
-    kin = _kinship(state, sample, votes.winner[target.sampled()], moved.shift)
+    kin = before if before.one_type else _kinship(state, sample, votes.winner[target.sampled()], moved.shift)
     fit = rule.fit(views, votes.winner, neighbours=neighbours, kin=kin)
     foreign = False
     if options.unknown == "similarity":
@@ -268,7 +279,13 @@ def _known(state: ModelState) -> NDArray[np.bool_]:
     return np.array([median != 0 for median in state.card["unknown"]["medians"]["likeness"]], dtype=bool)
 
 
-def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool) -> Moved:
+def _mean_scores(state: ModelState, sample: sp.csr_array) -> NDArray[np.float64]:
+    """Return the logits of the mean model before any shift, shape (n, n_classes)."""
+    scores = sample @ state.coef.mean(axis=0, dtype=np.float64).T
+    return np.asarray(scores + state.intercept.mean(axis=0))
+
+
+def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool, one_type: bool) -> Moved:
     if not shifted:
         directions = view_directions(state.profiles, known=_known(state))
         return Moved(None, state.intercept, 1.0, state.temperature, directions)
@@ -279,6 +296,7 @@ def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool) -> Moved:
         temperature=state.temperature,
         source=state.profiles,
         called=state.called,
+        refused=ONE_TYPE_TOLD if one_type else "",
     )
     intercept = moved_intercept(state.coef, state.intercept, shift.delta)
     mean = sample @ state.coef.mean(axis=0, dtype=np.float64).T + intercept.mean(axis=0)
