@@ -26,7 +26,7 @@ def test_the_table_of_rules_is_made_from_the_results(monkeypatch: pytest.MonkeyP
     assert {row["rule"] for row in rows} == set(settling.RULES)
 
 
-@pytest.mark.parametrize("name", ["other_tissue", "lineages"])
+@pytest.mark.parametrize("name", ["other_tissue", "lineages", "sorted_cells"])
 def test_the_tables_of_other_tissues_are_made_from_the_results(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -1,0 +1,92 @@
+"""Sorted populations: the cells of one type as the whole target.
+
+Usage::
+
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/sorted_cells.py [--page]
+
+Baron's pancreas mouse to human and back and, with the development data, two studies of human lung both ways.
+Every class that the source has and of which the target has 25 cells is a target by itself. Results:
+``benchmarks/results/sorted_cells.json`` and a table of ``docs/alignment.md``.
+"""
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from alignment import PAGE, Pair, baron, development, fit
+
+RESULTS = Path(__file__).parent / "results" / "sorted_cells.json"
+BEGIN, END = "<!-- made by benchmarks/sorted_cells.py -->", "<!-- end: sorted cells -->"
+FEWEST = 25
+NAMES: Final = (
+    "Baron mouse to human",
+    "Baron human to mouse",
+    "Tabula Sapiens to LCA lung",
+    "LCA to Tabula Sapiens lung",
+)
+PLAIN: Final = {"alignment": "none", "unknown": "none", "n_neighbors": 0}
+
+
+def pairs(folder: str | None) -> Iterator[Pair]:
+    """Yield the pairs whose classes have the same names."""
+    for pair in [*baron(), *(development(folder) if folder else ())]:
+        if pair.name in NAMES:
+            yield pair
+
+
+def measured(pair: Pair) -> Iterator[dict[str, Any]]:
+    """Yield how the cells of every class are called where there are no others."""
+    model = fit(pair, genes="file", seed=0)
+    names, sizes = np.unique(pair.target.labels, return_counts=True)
+    for name in names[(sizes >= FEWEST) & np.isin(names, model.state_.classes.astype(str))]:
+        cells = pair.target.take(pair.target.labels == name)
+        row = {"pair": pair.name, "class": str(name), "cells": len(cells.labels)}
+        for way, asked in (("plain", PLAIN), ("aligned", {})):
+            said = model.label(cells.adata, species=cells.species, **asked).predictions
+            row[way] = float((said.classes[said.winner] == name).mean())
+        yield row | {"unknown": float((said.status == "unknown").mean())}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the means over types, and the worst type, as a Markdown table."""
+    lines = [
+        "| pair | types | called right: without alignment | with | the worst type: without | with "
+        "| unknown | of the worst type |",
+        "|---" * 8 + "|",
+    ]
+    for name in NAMES:
+        here = [row for row in rows if row["pair"] == name]
+        if here:
+            plain, aligned, lost = (np.array([r[k] for r in here]) for k in ("plain", "aligned", "unknown"))
+            values = (plain.mean(), aligned.mean(), plain.min(), aligned.min(), lost.mean(), lost.max())
+            lines.append(f"| {name} | {len(here)} | {' | '.join(f'{v:.3f}' for v in values)} |")
+    return "\n".join(lines)
+
+
+def page(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return the page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if not options.page:
+        found = pairs(os.environ.get("ORTHOTYPE_REAL_DATA"))
+        rows = [row for pair in found for row in measured(pair)]
+        RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
