@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import orthotype as ot
 from orthotype.errors import OrthotypeWarning
-from orthotype.models.kinship import FEWEST_CELLS, LEAST_KINSHIP, LEAST_OUTRIGHT, Kinship, kinship
+from orthotype.models.kinship import FEWEST_CELLS, LEAST_KINSHIP, Kinship, kinship
 
 N_GENES, N_CLASSES = 300, 4
 
@@ -73,26 +73,36 @@ def test_of_fewer_cells_more_kinship_is_asked() -> None:
     assert not Kinship().foreign
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_cells_of_one_type_are_told_by_where_they_lie_outright(rng: np.random.Generator, there: bool) -> None:
-    source, every = means(rng), np.ones(N_GENES, dtype=bool)
-    one, called = cells(rng, source[:1] if there else means(rng)[:1]), np.array([600, 0, 0, 0])
-    found = kinship(one, source, shift=np.zeros(N_GENES), present=every, n_called=called)
-    assert np.isnan(found.whole)
-    assert (found.outright >= LEAST_OUTRIGHT) == there == found.one_type
-    shifted = kinship(one, source, shift=np.ones(N_GENES), present=every, n_called=called)
-    assert np.isnan(shifted.outright), "with a shift taken off it would tell something else"
-
-
 @pytest.mark.parametrize(
-    ("whole", "outright", "foreign"),
-    [(0.1, 0.3, True), (0.1, 0.5, False), (0.34, 0.45, True), (0.34, 0.5, False), (np.nan, 0.1, False)],
+    ("there", "called", "shift", "one_type"),
+    [
+        (True, [600, 0, 0, 0], 0.0, True),
+        (True, [560, 40, 0, 0], 0.0, True),
+        (True, [500, 100, 0, 0], 0.0, False),
+        (True, [600, 0, 0, 0], 1.0, False),
+        (False, [600, 0, 0, 0], 0.0, False),
+    ],
 )
-def test_one_type_may_differ_in_nothing_and_still_be_kin(
-    whole: float, outright: float, foreign: bool
+def test_cells_of_one_type_are_told_before_any_shift(
+    rng: np.random.Generator, there: bool, called: list[int], shift: float, one_type: bool
 ) -> None:
-    assert Kinship(whole, outright=outright).foreign == foreign
-    assert not Kinship(0.6, outright=0.6).one_type
+    source, every = means(rng), np.ones(N_GENES, dtype=bool)
+    one = cells(rng, source[:1] if there else means(rng)[:1])
+    found = kinship(one, source, shift=np.full(N_GENES, shift), present=every, n_called=np.array(called))
+    assert found.one_type == one_type
+
+
+def test_cells_of_many_types_are_not_of_one(rng: np.random.Generator) -> None:
+    source, every = means(rng), np.ones(N_GENES, dtype=bool)
+    many = cells(rng, source)
+    found = kinship(many, source, shift=np.zeros(N_GENES), present=every, n_called=np.array([570, 30, 0, 0]))
+    assert found.whole > 0.9
+    assert not found.one_type
+
+
+def test_one_type_is_kin_though_it_differs_in_nothing() -> None:
+    assert Kinship(0.1).foreign
+    assert not Kinship(0.1, one_type=True).foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

@@ -15,14 +15,14 @@ cells, so that a few cells of a class that is there do not speak for a tissue th
 chance looks like kinship, the more so the fewer they are: of n cells, 0.345 + 7 / n is asked.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
-with the species. Of them, what tells is how far they lie outright from the middle of the source in the
-direction of their class, in B and with no shift taken off::
+with the species. Before any shift the model calls nearly all of them one class, and they lie outright, with
+nothing taken off, in the direction of it from the middle of the source::
 
-    outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)
+    outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)      in B
 
-Where it is 0.47 or more, and tells 0.12 more than the differences do, the target is one type and no stranger.
-The shift of the species is in it, too, and makes it small where it is large, so that it never speaks against
-a target.
+The target is of one type, and no stranger, if nine tenths are called one class and outright is 0.33 or more,
+and 0.12 above the kinship. Cells of many types may all be called one class where the shift is large, or where
+the source has none of them; then they lie elsewhere.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,8 @@ Floats = NDArray[np.float64]
 # Between the tissues that share no type with a source and those that are its like (docs/alignment.md).
 LEAST_KINSHIP: Final = 0.345
 MORE_OF_FEW: Final = 7.0
-LEAST_OUTRIGHT: Final = 0.47
+ONE_CLASS: Final = 0.9
+LEAST_OUTRIGHT: Final = 0.33
 MORE_OUTRIGHT: Final = 0.12
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
@@ -58,26 +59,22 @@ class Kinship:
     classes
         Of the cells called each class, shape (n_classes,), NaN where they are fewer than ten; None where
         nothing tells.
-    outright
-        The same of all cells with their common place left in, for a shift of zero; NaN where nothing tells.
     n_cells
         The cells that tell it.
+    one_type
+        Whether the cells lie where those of one class do, and do not differ as classes do; told before any
+        shift.
     """
 
     whole: float = nan
     classes: Floats | None = None
-    outright: float = nan
     n_cells: float = inf
+    one_type: bool = False
 
     @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
         return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.one_type
-
-    @property
-    def one_type(self) -> bool:
-        """Whether the cells lie where those of one class do, and do not differ as classes do."""
-        return self.outright >= LEAST_OUTRIGHT and not self.outright < self.whole + MORE_OUTRIGHT
 
 
 def kinship(
@@ -112,12 +109,15 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
-    lie = nan if shift.any() else _mean(outright, sizes)
+    whole, classes, lie = _mean(alike, sizes), None, _mean(outright, sizes)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
-        return Kinship(outright=lie)
-    n_told = np.count_nonzero(~np.isnan(alike), axis=0)
-    classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
-    return Kinship(_mean(alike, sizes), classes, lie, rows.shape[0])
+        whole = nan
+    else:
+        n_told = np.count_nonzero(~np.isnan(alike), axis=0)
+        classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
+    unshifted = n_called is not None and not shift.any() and n_called.max() >= ONE_CLASS * n_called.sum()
+    one_type = unshifted and lie >= LEAST_OUTRIGHT and not lie < whole + MORE_OUTRIGHT
+    return Kinship(whole, classes, rows.shape[0], one_type)
 
 
 def _mean(values: Floats, sizes: NDArray[np.intp]) -> float:

@@ -31,8 +31,6 @@ from orthotype.transfer.target import Encoded, Target
 AT_ONCE = 1 << 15
 # Cells, evenly spaced, that tell whether they are of one type.
 ENOUGH = 4000
-# Share of the cells that are called one class, before any shift, from which on they are of one type.
-ONE_TYPE = 0.9
 
 ONE_TYPE_TOLD = "the cells are of one type, whose difference from the others would be taken for it"
 FOREIGN_TOLD = (
@@ -199,8 +197,8 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
         slice(None, None, -(-sample.shape[0] // ENOUGH)),
     )
     before = _kinship(state, sample[some], called[some], None)
-    one_type = before.one_type or np.bincount(called).max() >= ONE_TYPE * len(called)
-    moved = _moved(state, sample, shifted=shifted and options.alignment == "shift", one_type=one_type)
+    wanted = shifted and options.alignment == "shift"
+    moved = _moved(state, sample, shifted=wanted, one_type=before.one_type)
     told = _sweep(state, target, moved, leading_directions(sample) if options.n_neighbors else None)
     neighbours = (
         find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
