@@ -22,7 +22,7 @@ nothing taken off, in the direction of it from the middle of the source::
 
 The target is of one type, and no stranger, if nine tenths are called one class and outright is 0.33 or more,
 and 0.12 above the kinship. Cells of many types may all be called one class where the shift is large, or where
-the source has none of them; then they lie elsewhere.
+the source has none of them; then they mostly lie elsewhere.
 """
 
 from collections.abc import Iterator

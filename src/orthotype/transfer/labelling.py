@@ -192,10 +192,8 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
         False for a model that has the species shift in it already.
     """
     sample = target.sample()
-    called, some = (
-        _mean_scores(state, sample).argmax(axis=1),
-        slice(None, None, -(-sample.shape[0] // ENOUGH)),
-    )
+    called = _mean_scores(state, sample).argmax(axis=1)
+    some = slice(None, None, max(1, -(-len(called) // ENOUGH)))
     before = _kinship(state, sample[some], called[some], None)
     wanted = shifted and options.alignment == "shift"
     moved = _moved(state, sample, shifted=wanted, one_type=before.one_type)

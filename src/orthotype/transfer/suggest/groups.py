@@ -61,8 +61,11 @@ def by_call(winner: NDArray[np.intp], unknown: NDArray[np.bool_], classes: NDArr
 
 
 def hardly_kin(winner: NDArray[np.intp], kin: Kinship) -> NDArray[np.bool_]:
-    """Return which cells are called a class that is hardly kin of them, shape (m,)."""
-    if kin.classes is None:
+    """Return which cells are called a class that is hardly kin of them, shape (m,).
+
+    None where nothing tells, and none of cells of one type, which are kin though they differ in nothing.
+    """
+    if kin.classes is None or kin.one_type:
         return np.zeros(len(winner), dtype=bool)
     return np.asarray(np.nan_to_num(kin.classes, nan=1.0)[winner] < LEAST_KIN)
 
