@@ -1,5 +1,7 @@
 """Kinship of a target with the classes of a source; the numbers are made up, but for the last test."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -103,6 +105,21 @@ def test_cells_of_many_types_are_not_of_one(rng: np.random.Generator) -> None:
 def test_one_type_is_kin_though_it_differs_in_nothing() -> None:
     assert Kinship(0.1).foreign
     assert not Kinship(0.1, one_type=True).foreign
+
+
+@pytest.mark.parametrize(("called", "lone"), [([590, 5, 5, 0], True), ([9, 9, 8, 8], False)])
+def test_one_class_called_alone_is_foreign_unless_it_is_one_type(
+    rng: np.random.Generator, called: list[int], lone: bool
+) -> None:
+    source, every = means(rng), np.ones(N_GENES, dtype=bool)
+    n_called = np.array(called)
+    rows = cells(rng, means(rng), int(n_called.sum()))
+    if rows.shape[0] < FEWEST_CELLS:
+        rows = cells(rng, means(rng), FEWEST_CELLS)
+    found = kinship(rows, source, shift=np.zeros(N_GENES), present=every, n_called=n_called)
+    assert np.isnan(found.whole)
+    assert found.lone == lone == found.told == found.foreign
+    assert not replace(found, one_type=True).foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

@@ -22,12 +22,13 @@ nothing taken off, in the direction of it from the middle of the source::
 
 The target is of one type, and no stranger, if nine tenths are called one class and outright is 0.33 or more,
 and 0.12 above the kinship. Cells of many types may all be called one class where the shift is large, or where
-the source has none of them; then they mostly lie elsewhere.
+the source has none of them; then they mostly lie elsewhere, and a target of which one class alone is called,
+and that is not of one type, is a stranger.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import Final
 
 import numpy as np
@@ -64,17 +65,26 @@ class Kinship:
     one_type
         Whether the cells lie where those of one class do, and do not differ as classes do; told before any
         shift.
+    lone
+        Whether one class alone was called, of nine tenths of the cells, so that there is no kinship to tell.
     """
 
     whole: float = nan
     classes: Floats | None = None
     n_cells: float = inf
     one_type: bool = False
+    lone: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether there were cells enough to tell anything."""
+        return self.lone or not isnan(self.whole)
 
     @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        return self.whole < LEAST_KINSHIP + MORE_OF_FEW / self.n_cells and not self.one_type
+        least = LEAST_KINSHIP + MORE_OF_FEW / self.n_cells
+        return not self.one_type and (self.lone or self.whole < least)
 
 
 def kinship(
@@ -110,14 +120,16 @@ def kinship(
     ]
     alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
     whole, classes, lie = _mean(alike, sizes), None, _mean(outright, sizes)
-    if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
+    few = n_called is not None and bool(np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2)
+    if few:
         whole = nan
     else:
         n_told = np.count_nonzero(~np.isnan(alike), axis=0)
         classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
-    unshifted = n_called is not None and not shift.any() and n_called.max() >= ONE_CLASS * n_called.sum()
-    one_type = unshifted and lie >= LEAST_OUTRIGHT and not lie < whole + MORE_OUTRIGHT
-    return Kinship(whole, classes, rows.shape[0], one_type)
+    one_class = n_called is not None and bool(n_called.max() >= ONE_CLASS * n_called.sum())
+    lies = lie >= LEAST_OUTRIGHT and not lie < whole + MORE_OUTRIGHT
+    one_type = one_class and lies and not shift.any()
+    return Kinship(whole, classes, rows.shape[0], one_type, lone=few and one_class)
 
 
 def _mean(values: Floats, sizes: NDArray[np.intp]) -> float:

@@ -27,7 +27,7 @@ they would still be what is usual; but cells are hardly less alike to a class th
 likeness and extent are divided by no less than half of the highest kinship among classes of fifty cells.
 
 Where the target as a whole is no kin of the source it is no matter of species: nothing is divided, and most
-cells come back unknown. Where its kinship cannot be told, the same is said if likeness is below 0.45 or
+cells come back unknown. Of too few cells for that to be told, the same is said if likeness is below 0.45 or
 extent below 0.35.
 
 *No agreement* is another word for another thing: there the models disagree.
@@ -35,7 +35,6 @@ extent below 0.35.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isnan
 from typing import Any, Self
 
 import numpy as np
@@ -159,9 +158,7 @@ class UnknownRule:
 
     def foreign(self, views: Views, codes: NDArray[np.intp], *, kin: Kinship = NOT_TOLD) -> bool:
         """Return whether the target as a whole is too unlike the source for its labels to be trusted."""
-        if isnan(kin.whole):
-            return not kin.one_type and self._unlike(views, codes, kin)
-        return kin.foreign
+        return kin.foreign if kin.told else self._unlike(views, codes, kin)
 
     def _unlike(self, views: Views, codes: NDArray[np.intp], kin: Kinship) -> bool:
         """Return whether its cells are much less alike to their classes than those of the source."""

@@ -208,7 +208,9 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     rule = unknown_rule(state.card["unknown"])
     status = np.where(votes.agreed, ASSIGNED, NO_AGREEMENT).astype(object)
     status[told.squares == 0] = UNKNOWN
-    kin = before if before.one_type else _kinship(state, sample, votes.winner[target.sampled()], moved.shift)
+    kin = _kinship(state, sample, votes.winner[target.sampled()], moved.shift)
+    if before.one_type or (kin.lone and before.told):
+        kin = before
     fit = rule.fit(views, votes.winner, neighbours=neighbours, kin=kin)
     foreign = False
     if options.unknown == "similarity":
