@@ -119,7 +119,7 @@ def test_mapping_sixty_thousand_names_takes_less_than_a_second():
     names = [symbol for symbol in gene_table("human").symbol_of.values() if symbol][:40_000]
     code = f"import sys, json\ndef names_of(): return json.load(sys.stdin)\n{code}"
     times = []
-    while len(times) < 10 and not any(t < 1 for t in times):  # other work is no fault of the tables
+    for _ in range(3):  # the quickest: other work on the machine is no fault of the tables
         result = subprocess.run(
             [sys.executable, "-c", code], input=json.dumps(names), capture_output=True, text=True, check=True
         )
