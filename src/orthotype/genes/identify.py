@@ -246,6 +246,8 @@ class _Reader:
     def _dated(self, name: str) -> str:
         """Return the one gene that a spreadsheet can have turned into this date; an alias counts least."""
         symbols = genes_of_date(name)
+        if not symbols:
+            return ""
         spellings = [word for symbol in symbols for word in (symbol, symbol.capitalize())]
         genes = {self._current(word)[0] or self._previous(word) for word in spellings} - {""}
         genes = genes or {gene for word in spellings if (gene := self.table.older.get(word, ("", ""))[0])}
