@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.page import between
 from orthotype.pl.canvas import BLUE, DARK, GREY, ORANGE, PLUM, new_figure, without_frame
 
 HERE = Path(__file__).parent
@@ -42,9 +43,7 @@ def filled(text: str, found: dict[str, Any], speed: dict[str, Any] | None) -> st
     if speed is not None:
         parts["adapt_speed"] = speed_table(speed)
     for name, made in parts.items():
-        begin = f"<!-- made by benchmarks/{name}.py -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{made}\n{END}{rest.split(END, 1)[1]}"
+        text = between(text, f"<!-- made by benchmarks/{name}.py -->", END, made)
     return text
 
 

@@ -52,6 +52,7 @@ from adapt import (
     spoiled,
     tasks,
 )
+from engine.page import between
 from orthotype.models.linear import reduced
 from orthotype.transfer.adapt import anchors, lesson, refit, starts
 from penalty import seen
@@ -215,8 +216,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

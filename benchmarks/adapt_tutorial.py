@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from engine.page import between
+
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURES = ROOT / "docs" / "adapt.md", ROOT / "docs" / "pictures"
 BEGIN, END = "<!-- made by benchmarks/adapt_tutorial.py -->", "<!-- end -->"
@@ -34,9 +36,8 @@ def main() -> None:
         )
         picture = Path(folder, "adapted.svg").read_text(encoding="utf-8")
     (PICTURES / "adapted.svg").write_text(picture, encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    made = f"{BEGIN}\n```text\n{done.stdout.rstrip()}\n```\n{END}"
-    PAGE.write_text(before + made + rest.split(END, 1)[1], encoding="utf-8")
+    made = f"```text\n{done.stdout.rstrip()}\n```"
+    PAGE.write_text(between(text, BEGIN, END, made), encoding="utf-8")
 
 
 if __name__ == "__main__":

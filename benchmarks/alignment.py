@@ -27,6 +27,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import orthotype as ot
+from engine.page import between
 from penalty import PAUL, SETTY, VAN_GALEN, seen
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
@@ -266,8 +267,7 @@ def group(name: str) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its tables made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n\n{removed_table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, f"{table(rows)}\n\n{removed_table(rows)}")
 
 
 def main() -> None:

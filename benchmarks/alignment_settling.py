@@ -27,6 +27,7 @@ import numpy as np
 
 import orthotype as ot
 from alignment import PAGE, Pair, Side, annotate, score
+from engine.page import between
 from orthotype.cells import space
 from orthotype.models import unknown
 from orthotype.models.consensus import ConsensusClassifier
@@ -209,8 +210,7 @@ def mean(rows: list[dict[str, Any]], column: str) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

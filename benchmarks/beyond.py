@@ -25,6 +25,7 @@ from anndata import AnnData
 
 import orthotype as ot
 from engine.measure import machine
+from engine.page import between
 from orthotype.lineage import CellOntology
 from orthotype.models.conformal import BETWEEN
 
@@ -183,9 +184,7 @@ def tables(found: dict[str, list[Row]]) -> dict[str, str]:
 def page(text: str, found: dict[str, list[Row]]) -> str:
     """Return the page with its tables made anew."""
     for name, table in tables(found).items():
-        begin, end = BEGIN.format(name), END.format(name)
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
+        text = between(text, BEGIN.format(name), END.format(name), table)
     return text
 
 

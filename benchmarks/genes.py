@@ -25,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import orthotype as ot
+from engine.page import between
 from orthotype.cells.encode import LogNormalize
 from orthotype.cells.select import GeneMoments, select_genes
 from orthotype.cells.space import project
@@ -168,8 +169,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ import numpy as np
 
 import orthotype as ot
 from alignment import PAGE
+from engine.page import between
 from orthotype.models import kinship, unknown
 from penalty import seen
 from suggest import COLUMN, named
@@ -149,8 +150,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

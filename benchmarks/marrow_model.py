@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orthotype as ot
+from engine.page import between
 from orthotype.cli.demo_marrow import CELLS, MODEL, READING, TYPES
 from orthotype.study.reading import calls_by_type, fitting_share
 
@@ -89,8 +90,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def page(text: str, results: list[dict[str, Any]]) -> str:
     """Return the page with its tables made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(results)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(results))
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ import numpy as np
 
 import orthotype as ot
 from alignment import PAGE, Pair, Side, baron, development, fit
+from engine.page import between
 
 RESULTS = Path(__file__).parent / "results" / "other_tissue.json"
 BEGIN, END = "<!-- made by benchmarks/other_tissue.py -->", "<!-- end: other tissue -->"
@@ -115,8 +116,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

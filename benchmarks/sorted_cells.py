@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from alignment import PAGE, Pair, baron, development, fit
+from engine.page import between
 
 RESULTS = Path(__file__).parent / "results" / "sorted_cells.json"
 BEGIN, END = "<!-- made by benchmarks/sorted_cells.py -->", "<!-- end: sorted cells -->"
@@ -71,8 +72,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

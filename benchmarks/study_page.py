@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from engine.page import between
+
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured: {} -->"
 ROW = re.compile(r"^\| \*\*(\d)\.\*\* (.*)$", re.M)
 LEARNERS = ("mlr", "ann")
@@ -27,9 +29,7 @@ def page(text: str, rows: list[Row]) -> str:
         ("few-shot", few_shot_table(full)),
         ("zero-shot", zero_shot_table(full)),
     ):
-        before, rest = text.split(BEGIN.format(name))
-        after = rest.split(END.format(name))[1]
-        text = f"{before}{BEGIN.format(name)}\n{table}\n{END.format(name)}{after}"
+        text = between(text, BEGIN.format(name), END.format(name), table)
     return text
 
 

@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 
 import orthotype as ot
+from engine.page import between
 from orthotype.pl.canvas import BLUE, GREY, ORANGE, new_figure, without_frame
 from penalty import PAUL, SETTY, VAN_GALEN, seen
 
@@ -330,10 +331,9 @@ def draw(rows: list[dict[str, Any]]) -> Any:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its tables made anew."""
-    before, rest = text.split(BEGIN)
     parts = [headline(rows), needed_table(rows)]
     parts += [f"Mean recall over {SCORES[score]}:\n\n{curve_table(rows, score)}" for score in SCORES]
-    return before + BEGIN + "\n" + "\n\n".join(parts) + "\n" + END + rest.split(END)[1]
+    return between(text, BEGIN, END, "\n\n".join(parts))
 
 
 def measure(seeds: int, only: list[str], ways: list[str]) -> Iterator[list[dict[str, Any]]]:

@@ -37,6 +37,7 @@ from scipy.spatial.distance import squareform
 
 import orthotype as ot
 import suggest
+from engine.page import between
 from orthotype.transfer.suggest import choice, groups
 from penalty import seen
 from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
@@ -176,8 +177,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, rows: list[dict[str, Any]]) -> str:
     """Return the page with its table made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, table(rows))
 
 
 def main() -> None:

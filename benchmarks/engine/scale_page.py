@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from engine.page import between
+
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 BEGIN, END = "<!-- {name}: written by benchmarks/{by}.py -->", "<!-- end of {name} -->"
 ATLAS = 100_000_000
@@ -27,9 +29,7 @@ def page(text: str, results: dict[str, Any]) -> str:
 def _filled(text: str, tables: dict[str, str]) -> str:
     for name, table in tables.items():
         by = "cluster" if name == "cluster" else "scale"
-        begin, end = BEGIN.format(name=name, by=by), END.format(name=name)
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n\n{table}\n{end}{rest.split(end)[1]}"
+        text = between(text, BEGIN.format(name=name, by=by), END.format(name=name), f"\n{table}")
     return text
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.page import between
 from peers.registry import TOOLS
 
 BEGIN, END = "<!-- made by benchmarks/across_species.py -->", "<!-- end -->"
@@ -16,7 +17,6 @@ DRAWS = 1000
 
 def page(text: str, results: Row) -> str:
     """Return the page with its tables made anew."""
-    before, rest = text.split(BEGIN)
     rows = results["rows"]
     whole = [row for row in rows if row["without"] is None]
     groups = list(dict.fromkeys(row["group"] for row in whole))
@@ -26,7 +26,7 @@ def page(text: str, results: Row) -> str:
     if out:
         parts.append(f"### Each class taken out of the source in turn\n\n{removed(out)}")
     parts.append(made_with(results))
-    return f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{rest.split(END)[1]}"
+    return between(text, BEGIN, END, "\n\n".join(parts))
 
 
 def value(row: Row, name: str, part: str = "call") -> list[float] | None:

@@ -104,7 +104,7 @@ def test_cells_of_many_types_are_not_of_one(rng: np.random.Generator) -> None:
 
 def test_one_type_is_kin_though_it_differs_in_nothing() -> None:
     assert Kinship(0.1).foreign
-    assert not Kinship(0.1, one_type=True).foreign
+    assert not Kinship(0.1, largest=0.95, outright=0.5).foreign
 
 
 @pytest.mark.parametrize(("called", "lone"), [([590, 5, 5, 0], True), ([9, 9, 8, 8], False)])
@@ -119,7 +119,7 @@ def test_one_class_called_alone_is_foreign_unless_it_is_one_type(
     found = kinship(rows, source, shift=np.zeros(N_GENES), present=every, n_called=n_called)
     assert np.isnan(found.whole)
     assert found.lone == lone == found.told == found.foreign
-    assert not replace(found, one_type=True).foreign
+    assert not replace(found, outright=0.5).foreign
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

@@ -51,7 +51,7 @@ LEAST_LENGTH: Final = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Kinship:
-    """How far calls by half of the genes foretell the other half, at most 1.
+    """How far calls by half of the genes foretell the other half, at most 1, and what it is told by.
 
     Attributes
     ----------
@@ -62,18 +62,28 @@ class Kinship:
         nothing tells.
     n_cells
         The cells that tell it.
-    one_type
-        Whether the cells lie where those of one class do, and do not differ as classes do; told before any
-        shift.
-    lone
-        Whether one class alone was called, of nine tenths of the cells, so that there is no kinship to tell.
+    largest
+        Share of them that is called the most common class; NaN if not asked.
+    outright
+        The cosine of the cells and of the classes they are called, with nothing taken off; NaN after a shift.
     """
 
     whole: float = nan
     classes: Floats | None = None
     n_cells: float = inf
-    one_type: bool = False
-    lone: bool = False
+    largest: float = nan
+    outright: float = nan
+
+    @property
+    def one_type(self) -> bool:
+        """Whether the cells lie where those of one class do, and do not differ as classes do."""
+        lies = self.outright >= LEAST_OUTRIGHT and not self.outright < self.whole + MORE_OUTRIGHT
+        return self.largest >= ONE_CLASS and lies
+
+    @property
+    def lone(self) -> bool:
+        """Whether one class alone was called, so that there is no kinship to tell."""
+        return isnan(self.whole) and self.largest >= ONE_CLASS
 
     @property
     def told(self) -> bool:
@@ -119,17 +129,16 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, classes, lie = _mean(alike, sizes), None, _mean(outright, sizes)
-    few = n_called is not None and bool(np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2)
-    if few:
+    whole, classes, largest = _mean(alike, sizes), None, nan
+    if n_called is not None:
+        largest = float(n_called.max() / n_called.sum())
+    if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
     else:
         n_told = np.count_nonzero(~np.isnan(alike), axis=0)
         classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
-    one_class = n_called is not None and bool(n_called.max() >= ONE_CLASS * n_called.sum())
-    lies = lie >= LEAST_OUTRIGHT and not lie < whole + MORE_OUTRIGHT
-    one_type = one_class and lies and not shift.any()
-    return Kinship(whole, classes, rows.shape[0], one_type, lone=few and one_class)
+    lie = nan if shift.any() else _mean(outright, sizes)
+    return Kinship(whole, classes, rows.shape[0], largest, lie)
 
 
 def _mean(values: Floats, sizes: NDArray[np.intp]) -> float:
