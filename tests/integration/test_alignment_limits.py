@@ -68,6 +68,18 @@ def test_cells_of_one_class_keep_their_class(
     assert "one type" in found.shift.reason or "fewer than two classes" in found.shift.reason
 
 
+@pytest.mark.parametrize("other", ["pancreatic A cell", "pancreatic D cell", "pancreatic ductal cell"])
+def test_cells_of_two_classes_keep_their_classes(
+    model: ot.LabelTransfer, human: anndata.AnnData, other: str
+) -> None:
+    names = ["type B pancreatic cell", other]
+    two = human[np.isin(truth(human), names)].copy()
+    told = model.label(two, species="human").predictions
+    right = told.classes[told.winner] == truth(two)
+    assert min(right[truth(two) == name].mean() for name in names) > 0.93
+    assert (told.status == "unknown").mean() < 0.15
+
+
 def test_the_source_itself_comes_back_as_it_was_labelled(
     model: ot.LabelTransfer, mouse: anndata.AnnData
 ) -> None:

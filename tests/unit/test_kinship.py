@@ -104,7 +104,7 @@ def test_cells_of_many_types_are_not_of_one(rng: np.random.Generator) -> None:
 
 def test_one_type_is_kin_though_it_differs_in_nothing() -> None:
     assert Kinship(0.1).foreign
-    assert not Kinship(0.1, largest=0.95, outright=0.5).foreign
+    assert not Kinship(0.1, largest=0.95, by_halves=0.9, carried=0.5).foreign
 
 
 @pytest.mark.parametrize(("called", "lone"), [([590, 5, 5, 0], True), ([9, 9, 8, 8], False)])
@@ -119,7 +119,37 @@ def test_one_class_called_alone_is_foreign_unless_it_is_one_type(
     found = kinship(rows, source, shift=np.zeros(N_GENES), present=every, n_called=n_called)
     assert np.isnan(found.whole)
     assert found.lone == lone == found.told == found.foreign
-    assert not replace(found, outright=0.5).foreign
+    assert not replace(found, by_halves=0.9, carried=0.5).foreign
+
+
+def test_cells_without_the_genes_of_their_class_are_not_of_its_type(rng: np.random.Generator) -> None:
+    source, every = np.ones((N_CLASSES, N_GENES)), np.ones(N_GENES, dtype=bool)
+    for k in range(N_CLASSES):  # each class has genes of its own, the first hardly any
+        source[k, k::N_CLASSES] += 1.0 if k == 0 else 4.0
+    called = np.array([600, 0, 0, 0])
+    told = {}
+    bare = np.ones((1, N_GENES))
+    bare[0, ::N_CLASSES] = 0.05
+    for name, level in {"bare": bare, "of it": source[:1]}.items():
+        rows = sp.csr_array(rng.poisson(np.repeat(level, 600, axis=0)).astype(np.float32))
+        told[name] = kinship(rows, source, shift=np.zeros(N_GENES), present=every, n_called=called)
+        assert told[name].by_halves > 0.6
+    assert told["of it"].one_type
+    assert not told["bare"].one_type
+
+
+@pytest.mark.parametrize(
+    ("called", "there", "few"),
+    [([300, 270, 30, 0], True, True), ([300, 200, 100, 0], True, False), ([300, 270, 30, 0], False, False)],
+)
+def test_cells_of_two_types_that_carry_their_genes_are_of_few(
+    rng: np.random.Generator, called: list[int], there: bool, few: bool
+) -> None:
+    source, every = means(rng), np.ones(N_GENES, dtype=bool)
+    two = cells(rng, source[:2] if there else means(rng)[:2])
+    found = kinship(two, source, shift=np.zeros(N_GENES), present=every, n_called=np.array(called))
+    assert found.few_types == few
+    assert not found.one_type
 
 
 def test_a_class_that_no_cell_was_called_is_not_told(rng: np.random.Generator) -> None:

@@ -40,7 +40,9 @@ def test_calls_of_classes_of_little_kinship_say_little() -> None:
         True,
     ]
     assert not hardly_kin(winner, Kinship(1.0)).any()
-    assert not hardly_kin(winner, Kinship(0.2, np.array([0.2, 0.1, 0.3]), largest=0.95, outright=0.5)).any()
+    assert not hardly_kin(
+        winner, Kinship(0.2, np.array([0.2, 0.1, 0.3]), largest=0.95, by_halves=0.9, carried=0.5)
+    ).any()
 
 
 def test_cells_are_grouped_by_where_they_lie_and_the_others_stay(rng: np.random.Generator) -> None:

@@ -15,15 +15,18 @@ cells, so that a few cells of a class that is there do not speak for a tissue th
 chance looks like kinship, the more so the fewer they are: of n cells, 0.345 + 7 / n is asked.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
-with the species. Before any shift the model calls nearly all of them one class, and they lie outright, with
-nothing taken off, in the direction of it from the middle of the source::
+with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
+class, too: the one whose own genes it takes least to be without. So it is asked whether the cells carry the
+genes that set their class apart, with nothing taken off::
 
-    outright = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)      in B
+    carried = mean over cells of  <t_k - centre, o_k> / (|t_k - centre| |o_k|)
+              over the genes of B in which o_k > 0, t_k - centre less its mean over all genes
 
-The target is of one type, and no stranger, if nine tenths are called one class and outright is 0.33 or more,
-and 0.12 above the kinship. Cells of many types may all be called one class where the shift is large, or where
-the source has none of them; then they mostly lie elsewhere, and a target of which one class alone is called,
-and that is not of one type, is a stranger.
+The target is of one type, and no stranger, if nine tenths are called one class, half by half of the genes,
+and carried is 0.2 or more. It is of few types if two classes have nine tenths, and
+carried is 0.35 or more. Where the species differ so much that many types are called one class, the cells do
+not carry its genes either; a target of which one class alone is called, and that is not of one type, is a
+stranger.
 """
 
 from collections.abc import Iterator
@@ -37,12 +40,13 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Between the tissues that share no type with a source and those that are its like (docs/alignment.md).
+# Settled by benchmarks/kinship_settling.py (docs/alignment.md).
 LEAST_KINSHIP: Final = 0.345
 MORE_OF_FEW: Final = 7.0
-ONE_CLASS: Final = 0.9
-LEAST_OUTRIGHT: Final = 0.33
-MORE_OUTRIGHT: Final = 0.12
+NEARLY_ALL: Final = 0.9
+MOST: Final = 0.5
+LEAST_CARRIED: Final = 0.2
+LEAST_OF_FEW: Final = 0.35
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
@@ -62,28 +66,37 @@ class Kinship:
         nothing tells.
     n_cells
         The cells that tell it.
-    largest
-        Share of them that is called the most common class; NaN if not asked.
-    outright
-        The cosine of the cells and of the classes they are called, with nothing taken off; NaN after a shift.
+    largest, largest_two
+        Shares of them that are called the most common class, and the two most common; NaN if not asked.
+    by_halves
+        Share of them that half of the genes call the most common class.
+    carried
+        How far the cells carry the genes of the classes they are called, a cosine; NaN after a shift.
     """
 
     whole: float = nan
     classes: Floats | None = None
     n_cells: float = inf
     largest: float = nan
-    outright: float = nan
+    largest_two: float = nan
+    by_halves: float = nan
+    carried: float = nan
 
     @property
     def one_type(self) -> bool:
-        """Whether the cells lie where those of one class do, and do not differ as classes do."""
-        lies = self.outright >= LEAST_OUTRIGHT and not self.outright < self.whole + MORE_OUTRIGHT
-        return self.largest >= ONE_CLASS and lies
+        """Whether nearly all cells are of one class, and carry its genes."""
+        most = self.largest >= NEARLY_ALL and self.by_halves >= MOST
+        return most and self.carried >= LEAST_CARRIED
+
+    @property
+    def few_types(self) -> bool:
+        """Whether nearly all cells are of two classes, and carry their genes."""
+        return self.largest_two >= NEARLY_ALL and self.carried >= LEAST_OF_FEW
 
     @property
     def lone(self) -> bool:
         """Whether one class alone was called, so that there is no kinship to tell."""
-        return isnan(self.whole) and self.largest >= ONE_CLASS
+        return isnan(self.whole) and self.largest >= NEARLY_ALL
 
     @property
     def told(self) -> bool:
@@ -128,17 +141,29 @@ def kinship(
         _foretold(columns, centres, shift.astype(np.float64), known, other)
         for known, other in _halves(np.flatnonzero(present))
     ]
-    alike, outright, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, classes, largest = _mean(alike, sizes), None, nan
-    if n_called is not None:
-        largest = float(n_called.max() / n_called.sum())
+    alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
+    whole, classes = _mean(alike, sizes), None
+    largest, two = (nan, nan) if n_called is None else _largest(n_called)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
     else:
         n_told = np.count_nonzero(~np.isnan(alike), axis=0)
         classes = np.where(n_told > 0, np.nansum(alike, axis=0) / np.maximum(n_told, 1), nan)
-    lie = nan if shift.any() else _mean(outright, sizes)
-    return Kinship(whole, classes, rows.shape[0], largest, lie)
+    return Kinship(
+        whole=whole,
+        classes=classes,
+        n_cells=rows.shape[0],
+        largest=largest,
+        largest_two=two,
+        by_halves=float((sizes.max(axis=1) / sizes.sum(axis=1)).mean()),
+        carried=nan if shift.any() else _mean(carried, sizes),
+    )
+
+
+def _largest(n_called: NDArray[np.intp]) -> tuple[float, float]:
+    """Return the shares of the cells that are called the most common class, and the two most common."""
+    ordered = np.sort(n_called)[::-1] / max(n_called.sum(), 1)
+    return float(ordered[0]), float(ordered[:2].sum())
 
 
 def _mean(values: Floats, sizes: NDArray[np.intp]) -> float:
@@ -162,28 +187,30 @@ def _foretold(
     known: NDArray[np.intp],
     other: NDArray[np.intp],
 ) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Return how alike each class is to the cells called so, in the other genes; outright; their number."""
+    """Return how alike each class is to the cells called so, how far they carry its genes, their number."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
     n_called = np.bincount(codes, minlength=len(means))
-    found, outright = np.full(len(means), nan), np.full(len(means), nan)
+    found, carried = np.full(len(means), nan), np.full(len(means), nan)
     called = np.flatnonzero(n_called >= FEWEST_OF_A_CLASS)
     if not len(called):
-        return found, outright, n_called
+        return found, carried, n_called
     cells = sp.csr_array(columns[:, other])
     sizes, sums, squares = _sums(cells, codes, called)
     own = sums / sizes[:, None]
-    noise = (squares / sizes[:, None] - own**2).sum(axis=1) / np.maximum(sizes - 1.0, 1.0)
+    noise = (squares / sizes[:, None] - own**2) / np.maximum(sizes - 1.0, 1.0)[:, None]
     centre, source = means[:, other].mean(axis=0), means[called][:, other]
-    outright[called] = _cosine(own - centre, source - centre, noise)
+    up, less = source > centre, own - centre
+    less -= less.mean(axis=1, keepdims=True)
+    carried[called] = _cosine(up * less, up * (source - centre), up * noise)
     if len(called) > 1:
         found[called] = _cosine(own - own.mean(axis=0), source - source.mean(axis=0), noise)
-    return found, outright, n_called
+    return found, carried, n_called
 
 
 def _cosine(own: Floats, source: Floats, noise: Floats) -> Floats:
     """Return the cosines of rows, those of the first taken without the variance of their means."""
     lengths = (own**2).sum(axis=1)
-    lengths = np.maximum(lengths - noise, LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
+    lengths = np.maximum(lengths - noise.sum(axis=1), LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
     inner = (own * source).sum(axis=1)
     alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
     return np.asarray(np.clip(alike, -1.0, 1.0))

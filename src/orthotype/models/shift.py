@@ -16,6 +16,9 @@ classes, cut to between 0 and 1::
 Noise, wrong calls and cells of no class differ from class to class: they enlarge the denominator alone, so
 the step grows shorter by itself, down to none. The model labels x - delta, which for a linear model moves the
 intercepts by -W delta; new responsibilities give a new delta, until it settles.
+
+tau is one cell. Where the target has few types, it is a tenth of its cells (:data:`OF_FEW_TYPES`): what a
+class shows of which hardly a cell is there is how the types differ that were called it by mistake.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,6 +34,7 @@ from orthotype.models.profiles import ClassProfiles
 
 N_ITERATIONS = 30
 TAU = 1.0
+OF_FEW_TYPES = 0.1
 SETTLED = 1e-3
 UNSETTLED = 0.05
 LEAST_STEP = 0.05

@@ -19,7 +19,7 @@ from orthotype.models.kinship import Kinship, kinship
 from orthotype.models.linear.sweep import Sweep
 from orthotype.models.margins import MarginScale, margins
 from orthotype.models.neighbours import N_NEIGHBORS, Neighbours, find_neighbours, leading_directions
-from orthotype.models.shift import SpeciesShift, estimate_shift, moved_intercept
+from orthotype.models.shift import OF_FEW_TYPES, TAU, SpeciesShift, estimate_shift, moved_intercept
 from orthotype.models.unknown_first import unknown_rule
 from orthotype.models.views import Views, view_directions, view_products
 from orthotype.transfer.coverage import check_species, target_coverage, without_missing
@@ -196,7 +196,7 @@ def judge(state: ModelState, target: Target | Encoded, options: Options, *, shif
     some = slice(None, None, max(1, -(-len(called) // ENOUGH)))
     before = _kinship(state, sample[some], called[some], None)
     wanted = shifted and options.alignment == "shift"
-    moved = _moved(state, sample, shifted=wanted, one_type=before.one_type)
+    moved = _moved(state, sample, before, shifted=wanted)
     told = _sweep(state, target, moved, leading_directions(sample) if options.n_neighbors else None)
     neighbours = (
         find_neighbours(told.places, n_neighbors=options.n_neighbors) if options.n_neighbors else None
@@ -283,7 +283,7 @@ def _mean_scores(state: ModelState, sample: sp.csr_array) -> NDArray[np.float64]
     return np.asarray(scores + state.intercept.mean(axis=0))
 
 
-def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool, one_type: bool) -> Moved:
+def _moved(state: ModelState, sample: sp.csr_array, before: Kinship, *, shifted: bool) -> Moved:
     if not shifted:
         directions = view_directions(state.profiles, known=_known(state))
         return Moved(None, state.intercept, 1.0, state.temperature, directions)
@@ -294,7 +294,8 @@ def _moved(state: ModelState, sample: sp.csr_array, *, shifted: bool, one_type: 
         temperature=state.temperature,
         source=state.profiles,
         called=state.called,
-        refused=ONE_TYPE_TOLD if one_type else "",
+        tau=OF_FEW_TYPES * sample.shape[0] if before.few_types else TAU,
+        refused=ONE_TYPE_TOLD if before.one_type else "",
     )
     intercept = moved_intercept(state.coef, state.intercept, shift.delta)
     mean = sample @ state.coef.mean(axis=0, dtype=np.float64).T + intercept.mean(axis=0)
