@@ -212,24 +212,23 @@ def measured(folder: str) -> Iterator[dict[str, Any]]:
 def kinship_table(frame: pd.DataFrame) -> str:
     """Return the kinship of strangers and of kin by the number of cells, as a Markdown table."""
     lines = [
-        "| cells | strangers: targets | kinship, mean (sd) | highest | mean + 4 sd | asked "
-        "| held kin | foreign, one class alone called | kin: targets | lowest | held foreign |",
+        "| cells | strangers: targets | one class alone called: foreign | nothing told | kinship, mean (sd) "
+        "| highest | asked | unknown | kin: targets | lowest | one class alone called |",
         "|---" * 11 + "|",
     ]
     for words, (low, high) in SIZES.items():
         here = frame[frame["n"].between(low, high)]
         strange, own = here[here["kind"] == "strangers"], here[here["kind"] == "kin"]
         whole = strange["whole"].dropna()
-        asked = LEAST_KINSHIP + MORE_OF_FEW / here["n"].median()
-        lone = strange["whole"].isna()
+        lone = strange["whole"].isna() & strange["foreign"]
         cells = [
             f"{len(strange)}",
+            f"{lone.sum()}",
+            f"{(strange['whole'].isna() & ~lone).sum()}",
             f"{whole.mean():.2f} ({whole.std():.2f})",
             f"{whole.max():.2f}",
-            f"{whole.mean() + 4 * whole.std():.2f}",
-            f"{asked:.2f}",
-            f"{(~strange['foreign']).sum()}",
-            f"{(strange['foreign'] & lone).sum()}",
+            f"{LEAST_KINSHIP + MORE_OF_FEW / here['n'].median():.2f}",
+            f"{strange['unknown'].mean():.2f}",
             f"{len(own)}",
             f"{own['whole'].min():.2f}",
             f"{own['foreign'].sum()}",
