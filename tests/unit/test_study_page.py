@@ -1,8 +1,8 @@
 """docs/stumpf2020.md shows the committed results, and every step of the paper has a row there."""
 
+import importlib
 import json
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,10 @@ def results():
     return json.loads((ROOT / "benchmarks" / "results" / "study.json").read_text())["rows"]
 
 
-@pytest.fixture(scope="module")
-def study_page():
-    spec = spec_from_file_location("study_page", ROOT / "benchmarks" / "study_page.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def study_page(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("study_page")
 
 
 def test_the_page_is_made_from_the_results(results, study_page):

@@ -23,10 +23,9 @@ genes that set their class apart, with nothing taken off::
               over the genes of B in which o_k > 0, t_k - centre less its mean over all genes
 
 The target is of one type, and no stranger, if nine tenths are called one class, half by half of the genes,
-and carried is 0.2 or more. It is of few types if two classes have nine tenths, and
-carried is 0.35 or more. Where the species differ so much that many types are called one class, the cells do
-not carry its genes either; a target of which one class alone is called, and that is not of one type, is a
-stranger.
+and carried is 0.2 or more. It is of few types if two classes have nine tenths, and carried is 0.35 or more.
+Where the species differ so much that many types are called one class, the cells do not carry its genes
+either; a target of which one class alone is called, and that is not of one type, is a stranger.
 """
 
 from collections.abc import Iterator
