@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import zarr
+from numcodecs import Blosc
 
 from orthotype.cells.backed import open_stored
 from orthotype.cells.rows import MatrixRows
 from orthotype.cells.store import StoredColumns, StoredMatrix
 from orthotype.cells.turn import turned
-from orthotype.cells.values import Chunked, Deflated, Stream
+from orthotype.cells.values import Chunked, Deflated, Stream, chunked
 from orthotype.errors import InputError
 
 N_CELLS, N_GENES = 57, 23
@@ -223,6 +224,47 @@ def test_a_zarr_chunk_that_does_not_decompress(counts: sp.csr_matrix, tmp_path: 
     (path / "X" / "data" / "0").write_bytes(b"\x02\x01\x21\x04nothing like it")
     with pytest.raises(InputError, match="is damaged: X, cells"):
         joined(open_stored(path).X, 4)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("kept", [0, 7, 16, -1])
+def test_a_zarr_chunk_that_was_cut_short(
+    counts: sp.csr_matrix, tmp_path: Path, sparse: bool, kept: int
+) -> None:
+    path = zarr_store(counts if sparse else counts.toarray(), tmp_path / "cells.zarr", 2)
+    whole = path / "X" / ("data/0" if sparse else "0.0")
+    whole.write_bytes(whole.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"is damaged: X, cells .* says that it has"):
+        joined(open_stored(path).X, 4)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_every_chunk_of_blosc_is_asked_for_its_size(tmp_path: Path, version: int) -> None:
+    compressor = Blosc() if version == 2 else zarr.codecs.BloscCodec()
+    values = np.arange(50 * 20).reshape(50, 20)
+    array = zarr.open_group(tmp_path, mode="w", zarr_format=version).create_array(
+        "X", shape=values.shape, chunks=(30, 8), dtype="i4", compressors=compressor
+    )
+    array[...] = values
+    np.testing.assert_array_equal(chunked(array).read(10, 45), values[10:45])
+    chunk = tmp_path / "X" / ("1.2" if version == 2 else "c/1/2")
+    chunk.write_bytes(chunk.read_bytes() + b"more")
+    np.testing.assert_array_equal(chunked(array).read(10, 30), values[10:30])
+    with pytest.raises(OSError, match=r"chunk (1.2|c/1/2) has [\d,]+ bytes and says that it has"):
+        chunked(array).read(10, 31)
+
+
+def test_a_zarr_store_whose_row_pointers_are_damaged(counts: sp.csr_matrix, tmp_path: Path) -> None:
+    path = zarr_store(counts, tmp_path / "cells.zarr", 2)
+    (path / "X" / "indptr" / "0").write_bytes(b"\x02\x01\x21\x04nothing like it")
+    with pytest.raises(InputError, match=r"is damaged: X/indptr cannot be read"):
+        joined(open_stored(path).X, 4)
+
+
+def test_a_zarr_chunk_that_is_not_there_has_the_fill_value(counts: sp.csr_matrix, tmp_path: Path) -> None:
+    path = zarr_store(counts.toarray(), tmp_path / "cells.zarr", 2)
+    (path / "X" / "0.0").unlink()
+    assert not np.any(joined(open_stored(path).X, 4))
 
 
 def test_a_gene_number_outside_of_the_matrix(counts: sp.csr_matrix, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def _part(place: Place, name: str, rows: slice) -> Iterator[StoredMatrix]:
             size = (n, int(group.shape[1]))
             matrix = StoredMatrix(place, name, (chunked(group),), None, size, first=rows.start)
         else:
-            indptr = np.asarray(group["indptr"][rows.start : rows.stop + 1], dtype=np.int64)
+            indptr = chunked(group["indptr"]).read(rows.start, rows.stop + 1).astype(np.int64, copy=False)
             size = (n, int(group.attrs["shape"][1]))
             parts = (chunked(group["data"]), chunked(group["indices"]))
             matrix = StoredMatrix(place, name, parts, indptr, size, first=rows.start)

@@ -331,7 +331,8 @@ def stored_matrix(
     stored = attributes.get("shape", attributes.get("h5sparse_shape"))
     size = tuple(int(n) for n in np.ravel(() if stored is None else stored))
     with place.reading(f"{name}/indptr"):
-        indptr = np.asarray(group["indptr"][:], dtype=np.int64)
+        pointers = chunked(group["indptr"])
+        indptr = pointers.read(0, pointers.length).astype(np.int64, copy=False)
     parts = (chunked(group["data"]), chunked(group["indices"]))
     by_genes = kind.startswith("csc")
     _check_parts(place, name, parts, indptr, size, by_genes=by_genes)
