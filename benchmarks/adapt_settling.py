@@ -36,7 +36,6 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -55,9 +54,8 @@ from adapt import (
 from engine.page import between
 from orthotype.models.linear import reduced
 from orthotype.transfer.adapt import anchors, lesson, refit, starts
-from penalty import seen
-from suggest import COLUMN, Pair, fewer, named
-from suggest_settling import MOST_CELLS, changed, studies
+from suggest import COLUMN, Pair
+from suggest_settling import batches_of_paul, changed, studies
 
 RESULTS = Path(__file__).parent / "results" / "adapt_settling.json"
 PAGE = Path(__file__).parents[1] / "docs" / "adapt.md"
@@ -107,10 +105,7 @@ def forms(folder: str | None) -> Iterator[Pair]:
     """Yield every study in its ten forms."""
     found = list(studies(folder))
     if folder is not None:
-        paul = named(seen(ad.read_h5ad(Path(folder) / "paul2015_mouse_bm.h5ad")), "cell_type_marker_checked")
-        batch = paul.obs["Seq_batch_ID"].astype(str)
-        own = (batch == sorted(set(batch))[0]).to_numpy()
-        found.append(("Paul", paul[own].copy(), fewer(paul[~own], MOST_CELLS), "mouse"))
+        found.append(batches_of_paul(folder))
     for name, source, target, species in found:
         here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
         both = [label for label in there.index if here.get(label, 0) >= 2]

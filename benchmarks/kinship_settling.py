@@ -14,30 +14,26 @@ the source that has them and for one that lacks them, and so are two and three o
 ``benchmarks/results/kinship_settling.json`` and tables of ``docs/alignment.md``.
 """
 
-import argparse
-import json
 import os
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import combinations
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import PropertyMock, patch
+from unittest.mock import patch
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
 import orthotype as ot
 from alignment import PAGE
-from engine.page import between
+from engine.page import between, command
 from orthotype.models.kinship import LEAST_KINSHIP, MORE_OF_FEW, Kinship, kinship
 from orthotype.transfer import labelling
-from penalty import seen
-from suggest import COLUMN, fewer, named
-from suggest_settling import MOST_CELLS, changed, studies
+from suggest import COLUMN
+from suggest_settling import batches_of_paul, changed, studies
 
 RESULTS = Path(__file__).parent / "results" / "kinship_settling.json"
 BEGIN, END = "<!-- made by benchmarks/kinship_settling.py -->", "<!-- end: kinship -->"
@@ -49,22 +45,16 @@ MARROW: Final = ("van Galen", "Paul")
 FORMS: Final = {"as they are": None, "changed": 0.5, "changed harder": 1.0}
 DRAWS, N_DRAWS = (300, 100, 50), 3
 FEWEST_OF_A_CLASS, FEWEST, ENOUGH = 3, 50, 25
-# Where the largest and the smallest groups of the table of kinship begin, in cells.
+# Targets that share a row of the table of kinship, by their cells.
 SIZES: Final = {"50": (50, 99), "100": (100, 299), "300": (300, 300), "more": (301, 10**9)}
-# What is replaced in each way to take a shift.
-WAYS: Final[dict[str, dict[str, bool]]] = {
-    "none": {"one_type": True},
-    "many": {"one_type": False, "few_types": False},
-    "settled": {},
+# What is replaced in each way to take a shift, and what it is called on the page.
+WAYS: Final[dict[str, tuple[tuple[tuple[Any, str, Any], ...], str]]] = {
+    "none": (((Kinship, "one_type", True),), "no shift"),
+    "many": (((Kinship, "one_type", False), (Kinship, "few_types", False)), "as of many types"),
+    "fiftieth": (((labelling, "OF_FEW_TYPES", 0.02),), "a class of few types counts half at a fiftieth"),
+    "twentieth": (((labelling, "OF_FEW_TYPES", 0.05),), "at a twentieth"),
+    "settled": ((), "**as it is**"),
 }
-
-
-def all_studies(folder: str) -> list[tuple[str, Any, Any, str]]:
-    """Return every study: its name, the cells of one donor, cells of the others, and the species."""
-    paul = named(seen(ad.read_h5ad(Path(folder) / "paul2015_mouse_bm.h5ad")), "cell_type_marker_checked")
-    batch = paul.obs["Seq_batch_ID"].astype(str)
-    own = (batch == sorted(set(batch))[0]).to_numpy()
-    return [*studies(folder), ("Paul", paul[own].copy(), fewer(paul[~own], MOST_CELLS), "mouse")]
 
 
 def blood(study: str, cells: Any) -> np.ndarray:
@@ -113,10 +103,10 @@ def told(model: Any, cells: Any, species: str) -> dict[str, Any]:
     before, end = seen_before[0], found.kinship
     return {
         "n": cells.n_obs,
-        "whole": end.whole,
+        "whole": None if isnan(end.whole) else end.whole,
         "largest": before.largest,
         "largest_two": before.largest_two,
-        "carried": before.carried,
+        "carried": None if isnan(before.carried) else before.carried,
         "one_type": before.one_type,
         "few_types": before.few_types,
         "foreign": end.foreign,
@@ -128,16 +118,15 @@ def recall(model: Any, cells: Any, species: str, way: str) -> float:
     """Return the mean recall of the nearest class, the shift taken in some way."""
     true = cells.obs[COLUMN].astype(str).to_numpy()
     with ExitStack() as stack:
-        for what, value in WAYS[way].items():
-            stack.enter_context(patch.object(Kinship, what, PropertyMock(return_value=value)))
+        for place, what, value in WAYS[way][0]:
+            stack.enter_context(patch.object(place, what, value))
         said = model.label(cells, species=species).predictions
     right = said.classes[said.winner] == true
     return float(np.mean([right[true == name].mean() for name in np.unique(true)]))
 
 
-def kin(source: Any, own: Any, species: str) -> Iterator[tuple[str, Any, Any, bool]]:
+def kin(model: Any, source: Any, own: Any, species: str) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield targets of the classes of a source: the kind, the model, the cells, and whether calls count."""
-    model = trained(source, species)
     for some in drawn(own):
         yield "kin", model, some, some is own
     for name, n in sizes(own).items():
@@ -149,64 +138,56 @@ def kin(source: Any, own: Any, species: str) -> Iterator[tuple[str, Any, Any, bo
     large = [name for name, n in sizes(own).items() if n >= ENOUGH][:5]
     for kind, k in (("two", 2), ("three", 3)):
         for names in combinations(large, k):
-            some = of_types(own, names)
-            if some.n_obs >= FEWEST:
-                yield kind, model, some, True
+            yield kind, model, of_types(own, names), True
 
 
-def strangers(source: Any, others: list[Any], species: str) -> Iterator[tuple[str, Any, Any, bool]]:
+def strangers(model: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield targets of which the source has no class."""
-    model = trained(source, species)
     for cells in others:
-        for some in drawn(cells):
+        for some in drawn(cells) if cells.n_obs else ():
             yield "strangers", model, some, False
-        for name, n in sizes(cells).items():
-            if n >= FEWEST:
-                yield "strange types", model, of_types(cells, [name]), False
+        for name in sizes(cells):
+            yield "strange types", model, of_types(cells, [name]), False
 
 
-def targets(folder: str, by_class: float | None) -> Iterator[tuple[str, str, Any, Any, str, bool]]:
-    """Yield all targets of one form: study, kind, model, cells, species and whether calls count."""
-    found = all_studies(folder)
+def targets(folder: str, by_class: float | None) -> Iterator[tuple[str, str, tuple[str, Any, Any, bool]]]:
+    """Yield all targets of one form, each with its study and species."""
+    found = [*studies(folder), batches_of_paul(folder)]
     meant = {
-        name: cells if by_class is None else changed(cells, by_class=by_class) for name, _, cells, _ in found
+        name: (cells if by_class is None else changed(cells, by_class=by_class), species)
+        for name, _, cells, species in found
     }
     for name, source, _, species in found:
-        own, is_blood = blood(name, source), blood(name, meant[name])
-        parts = {"all": (slice(None), slice(None)), "blood": (own, is_blood), "other": (~own, ~is_blood)}
-        for part, (here, there) in parts.items():
-            some = source[here].copy()
-            if trained_classes(some) < 3 or (part == "all" and name in MARROW):
+        cells = meant[name][0]
+        own, is_blood = blood(name, source), blood(name, cells)
+        parts = {"all": (own | True, is_blood | True), "blood": (own, is_blood), "other": (~own, ~is_blood)}
+        for part in ("blood",) if name in MARROW else parts:
+            here, there = (
+                some[which].copy() for some, which in zip((source, cells), parts[part], strict=True)
+            )
+            model = trained(here, species)
+            if model is None:
                 continue
-            classes = [label for label, n in sizes(some).items() if n >= FEWEST_OF_A_CLASS]
-            for each in kin(some, of_types(meant[name][there], classes), species):
-                yield name, each[0], *each[1:3], species, each[3] and part != "other"
+            for each in kin(model, here, of_types(there, model.state_.classes.astype(str)), species):
+                yield name, species, (*each[:3], each[3] and part != "other")
             if part != "all":
-                strange = [
-                    cells[blood(other, cells) != (part == "blood")].copy()
-                    for other, cells in meant.items()
-                    if species == next(s for n, _, _, s in found if n == other)
-                ]
-                strange = [cells for cells in strange if cells.n_obs >= FEWEST]
-                for each in strangers(some, strange, species):
-                    yield name, each[0], *each[1:3], species, each[3]
-
-
-def trained_classes(source: Any) -> int:
-    """Return how many classes a model of these cells has."""
-    return sum(n >= FEWEST_OF_A_CLASS for n in sizes(source).values())
+                others = (
+                    other[blood(which, other) != (part == "blood")].copy()
+                    for which, (other, its) in meant.items()
+                    if its == species
+                )
+                yield from ((name, species, each) for each in strangers(model, others))
 
 
 def measured(folder: str) -> Iterator[dict[str, Any]]:
     """Yield a row for every target."""
     for form, by_class in FORMS.items():
-        for study, kind, model, cells, species, counts in targets(folder, by_class):
-            if cells.n_obs < FEWEST:
-                continue
-            row = {"study": study, "form": form, "kind": kind, **told(model, cells, species)}
-            if counts:
-                row["recall"] = {way: recall(model, cells, species, way) for way in WAYS}
-            yield row
+        for study, species, (kind, model, cells, counts) in targets(folder, by_class):
+            if cells.n_obs >= FEWEST:
+                row = {"study": study, "form": form, "kind": kind, **told(model, cells, species)}
+                if counts:
+                    row["recall"] = {way: recall(model, cells, species, way) for way in WAYS}
+                yield row
 
 
 def kinship_table(frame: pd.DataFrame) -> str:
@@ -269,8 +250,8 @@ def recall_table(frame: pd.DataFrame) -> str:
     """Return mean recall by the way that the shift is taken, as a Markdown table."""
     kinds = {"one": "one type", "two": "two types", "three": "three types", "kin": "all types"}
     lines = [
-        "| target | targets | of few types, or one | no shift | as of many types | **as it is** |",
-        "|---" * 6 + "|",
+        f"| target | targets | of few types, or one | {' | '.join(words for _, words in WAYS.values())} |",
+        "|---" * (3 + len(WAYS)) + "|",
     ]
     counted = frame[frame["recall"].notna()]
     for kind, words in kinds.items():
@@ -289,15 +270,8 @@ def page(text: str, rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--page", action="store_true")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    if not options.page:
-        rows = list(measured(os.environ["ORTHOTYPE_REAL_DATA"]))
-        RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    folder = os.environ["ORTHOTYPE_REAL_DATA"]
+    command(__doc__, lambda: measured(folder), results=RESULTS, path=PAGE, page=page)
 
 
 if __name__ == "__main__":

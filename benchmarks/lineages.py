@@ -13,10 +13,7 @@ the cells; the others are strangers. Less than 400 cells are left out. A rule is
 replaced. Results: ``benchmarks/results/lineages.json`` and a table of ``docs/alignment.md``.
 """
 
-import argparse
-import json
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,7 +25,7 @@ import numpy as np
 
 import orthotype as ot
 from alignment import PAGE
-from engine.page import between
+from engine.page import between, command
 from orthotype.models import kinship, unknown
 from penalty import seen
 from suggest import COLUMN, named
@@ -154,15 +151,8 @@ def page(text: str, rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--page", action="store_true")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    if not options.page:
-        rows = list(measured(os.environ["ORTHOTYPE_REAL_DATA"]))
-        RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    folder = os.environ["ORTHOTYPE_REAL_DATA"]
+    command(__doc__, lambda: measured(folder), results=RESULTS, path=PAGE, page=page)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ Every class that the source has and of which the target has 25 cells is a target
 of the five largest. Results: ``benchmarks/results/sorted_cells.json`` and a table of ``docs/alignment.md``.
 """
 
-import argparse
-import json
 import os
-import warnings
 from collections.abc import Iterator
 from itertools import combinations, product
 from pathlib import Path
@@ -21,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from alignment import PAGE, Pair, baron, development, fit
-from engine.page import between
+from engine.page import between, command
 
 RESULTS = Path(__file__).parent / "results" / "sorted_cells.json"
 BEGIN, END = "<!-- made by benchmarks/sorted_cells.py -->", "<!-- end: sorted cells -->"
@@ -79,17 +76,14 @@ def page(text: str, rows: list[dict[str, Any]]) -> str:
     return between(text, BEGIN, END, table(rows))
 
 
+def every() -> Iterator[dict[str, Any]]:
+    """Yield the rows of all pairs."""
+    for pair in pairs(os.environ.get("ORTHOTYPE_REAL_DATA")):
+        yield from measured(pair)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--page", action="store_true")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    if not options.page:
-        found = pairs(os.environ.get("ORTHOTYPE_REAL_DATA"))
-        rows = [row for pair in found for row in measured(pair)]
-        RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    command(__doc__, every, results=RESULTS, path=PAGE, page=page)
 
 
 if __name__ == "__main__":

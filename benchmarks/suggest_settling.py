@@ -83,6 +83,14 @@ def studies(folder: str | None) -> Iterator[tuple[str, Any, Any, str]]:
         yield name, cells[own].copy(), fewer(cells[~own], MOST_CELLS), species
 
 
+def batches_of_paul(folder: str) -> tuple[str, Any, Any, str]:
+    """Return the same of Paul's plates, of one mouse: one batch, and cells of the others."""
+    cells = named(seen(ad.read_h5ad(Path(folder) / "paul2015_mouse_bm.h5ad")), "cell_type_marker_checked")
+    batch = cells.obs["Seq_batch_ID"].astype(str)
+    own = (batch == sorted(set(batch))[0]).to_numpy()
+    return "Paul", cells[own].copy(), fewer(cells[~own], MOST_CELLS), "mouse"
+
+
 def changed(cells: Any, random_state: int = 3, *, by_class: float = 0.5) -> Any:
     """Return cells whose genes changed as those of another species, without those of hardly any counts."""
     rng = np.random.default_rng(random_state)
