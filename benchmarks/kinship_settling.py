@@ -16,7 +16,7 @@ the source that has them and for one that lacks them, and so are two and three o
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import combinations
 from math import isnan
@@ -104,6 +104,7 @@ def told(model: Any, cells: Any, species: str) -> dict[str, Any]:
     return {
         "n": cells.n_obs,
         "whole": None if isnan(end.whole) else end.whole,
+        "concentration": end.concentration,
         "largest": before.largest,
         "largest_two": before.largest_two,
         "carried": None if isnan(before.carried) else before.carried,
@@ -141,17 +142,17 @@ def kin(model: Any, source: Any, own: Any, species: str) -> Iterator[tuple[str, 
             yield kind, model, of_types(own, names), True
 
 
-def strangers(model: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any, Any, bool]]:
+def strangers(model: Any, cells: Any, species: str) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield targets of which the source has no class."""
-    for cells in others:
-        for some in drawn(cells) if cells.n_obs else ():
-            yield "strangers", model, some, False
-        for name in sizes(cells):
-            yield "strange types", model, of_types(cells, [name]), False
+    whose = "" if species == model.state_.space.species else ", another species"
+    for some in drawn(cells) if cells.n_obs else ():
+        yield f"strangers{whose}", model, some, False
+    for name in sizes(cells):
+        yield f"strange types{whose}", model, of_types(cells, [name]), False
 
 
 def targets(folder: str, by_class: float | None) -> Iterator[tuple[str, str, tuple[str, Any, Any, bool]]]:
-    """Yield all targets of one form, each with its study and species."""
+    """Yield all targets of one form, each with the study of the source and the species of the cells."""
     found = [*studies(folder), batches_of_paul(folder)]
     meant = {
         name: (cells if by_class is None else changed(cells, by_class=by_class), species)
@@ -171,12 +172,9 @@ def targets(folder: str, by_class: float | None) -> Iterator[tuple[str, str, tup
             for each in kin(model, here, of_types(there, model.state_.classes.astype(str)), species):
                 yield name, species, (*each[:3], each[3] and part != "other")
             if part != "all":
-                others = (
-                    other[blood(which, other) != (part == "blood")].copy()
-                    for which, (other, its) in meant.items()
-                    if its == species
-                )
-                yield from ((name, species, each) for each in strangers(model, others))
+                for which, (other, its) in meant.items():
+                    strange = other[blood(which, other) != (part == "blood")].copy()
+                    yield from ((name, its, each) for each in strangers(model, strange, its))
 
 
 def measured(folder: str) -> Iterator[dict[str, Any]]:

@@ -67,6 +67,8 @@ class Kinship:
         The cells that tell it.
     largest, largest_two
         Shares of them that are called the most common class, and the two most common; NaN if not asked.
+    concentration
+        Chance that two of them are called the same class (Simpson's index); NaN if not asked.
     by_halves
         Share of them that half of the genes call the most common class.
     carried
@@ -78,6 +80,7 @@ class Kinship:
     n_cells: float = inf
     largest: float = nan
     largest_two: float = nan
+    concentration: float = nan
     by_halves: float = nan
     carried: float = nan
 
@@ -154,6 +157,7 @@ def kinship(
         n_cells=rows.shape[0],
         largest=largest,
         largest_two=two,
+        concentration=nan if n_called is None else float(((n_called / max(n_called.sum(), 1)) ** 2).sum()),
         by_halves=float((sizes.max(axis=1) / sizes.sum(axis=1)).mean()),
         carried=nan if shift.any() else _mean(carried, sizes),
     )
