@@ -26,7 +26,7 @@ NEARLY_ALL: Final = 0.9
 
 
 def plane(rows: Floats, values: Floats) -> Floats:
-    """Return the weights, shape (k,), of the lowest plane that no value lies above; rows (n, k), ones first."""
+    """Return the weights, shape (k,), of the lowest plane that no value is above; rows (n, k), ones first."""
     bounds = [(None, None), *[(0, None)] * (rows.shape[1] - 1)]
     return np.asarray(linprog(rows.mean(axis=0), A_ub=-rows, b_ub=-values, bounds=bounds).x)
 

@@ -144,7 +144,7 @@ def kin(model: Any, source: Any, own: Any, species: str) -> Iterator[tuple[str, 
 
 def strangers(model: Any, cells: Any, species: str) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield targets of which the source has no class."""
-    whose = "" if species == model.state_.space.species else ", another species"
+    whose = "" if species == model.state_.space.orthologs.source else ", another species"
     for some in drawn(cells) if cells.n_obs else ():
         yield f"strangers{whose}", model, some, False
     for name in sizes(cells):
