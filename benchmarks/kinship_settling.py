@@ -30,7 +30,7 @@ import pandas as pd
 import orthotype as ot
 from alignment import PAGE
 from engine.page import between, command
-from orthotype.models.kinship import LEAST_KINSHIP, MORE_OF_FEW, Kinship, kinship
+from orthotype.models.kinship import Kinship, kinship
 from orthotype.transfer import labelling
 from suggest import COLUMN
 from suggest_settling import batches_of_paul, changed, studies
@@ -92,6 +92,11 @@ def drawn(cells: Any) -> Iterator[Any]:
 
 def told(model: Any, cells: Any, species: str) -> dict[str, Any]:
     """Return what is found out about a target: before the shift, and at the end."""
+    return told_by(*labelled(model, cells, species))
+
+
+def labelled(model: Any, cells: Any, species: str) -> tuple[Kinship, Any]:
+    """Label cells; returns what their kinship is before the shift, too."""
     seen_before: list[Kinship] = []
 
     def remembered(*args: Any, **named: Any) -> Kinship:
@@ -100,11 +105,16 @@ def told(model: Any, cells: Any, species: str) -> dict[str, Any]:
 
     with patch.object(labelling, "kinship", remembered):
         found = model.label(cells, species=species)
-    before, end = seen_before[0], found.kinship
+    return seen_before[0], found
+
+
+def told_by(before: Kinship, found: Any) -> dict[str, Any]:
+    """Return what labelling found out about a target as plain numbers."""
+    end = found.kinship
     return {
-        "n": cells.n_obs,
+        "n": len(found.predictions),
         "whole": None if isnan(end.whole) else end.whole,
-        "concentration": end.concentration,
+        "asked": end.asked,
         "largest": before.largest,
         "largest_two": before.largest_two,
         "carried": None if isnan(before.carried) else before.carried,
@@ -206,7 +216,7 @@ def kinship_table(frame: pd.DataFrame) -> str:
             f"{(strange['whole'].isna() & ~lone).sum()}",
             f"{whole.mean():.2f} ({whole.std():.2f})",
             f"{whole.max():.2f}",
-            f"{LEAST_KINSHIP + MORE_OF_FEW / here['n'].median():.2f}",
+            f"{Kinship(n_cells=here['n'].median()).asked:.2f}",
             f"{strange['unknown'].mean():.2f}",
             f"{len(own)}",
             f"{own['whole'].min():.2f}",

@@ -116,13 +116,13 @@ def measured(folder: str) -> Iterator[dict[str, Any]]:
                         "share": share,
                         "rule": rule,
                         "n": len(true),
-                        "rejected": _mean_of_classes(lost[known], true[known]),
+                        "rejected": mean_of_classes(lost[known], true[known]),
                         "caught": float(lost[~known].mean()) if (~known).any() else None,
                     }
             print(study, len(part), flush=True)
 
 
-def _mean_of_classes(values: np.ndarray, true: np.ndarray) -> float | None:
+def mean_of_classes(values: np.ndarray, true: np.ndarray) -> float | None:
     """Return the mean over classes of the mean over their cells."""
     return float(np.mean([values[true == name].mean() for name in np.unique(true)])) if len(true) else None
 

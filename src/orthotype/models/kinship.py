@@ -8,8 +8,7 @@ one half is chance, and the other half shows nothing of it. With halves A and B 
     compare a_k = <t_k, s_k> / (|t_k| |s_k|)                            in B
 
 t_k is the mean of the cells called k, s_k that of the class, both less their mean over the classes called, so
-that a shift of all classes drops out; in A it is taken off as delta. |t_k|^2 is taken without the variance
-that so few cells leave in it. The kinship of a class is the mean of a_k over the halves: it is low where most
+that a shift of all classes drops out; in A it is taken off as delta. The kinship of a class is the mean of a_k over the halves: it is low where most
 of the cells called so belong to no class of the source. The kinship of the target is the mean over halves and
 cells, so that a few cells of a class that is there do not speak for a tissue that is not. Among few cells
 chance looks like kinship, the more so the fewer they are: of n cells, 0.345 + 7 / n is asked.
@@ -40,16 +39,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Settled by benchmarks/kinship_settling.py (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.345
-MORE_OF_FEW: Final = 7.0
+LEAST_KINSHIP: Final = 0.34
+MORE_OF_FEW: Final = 17.0
 NEARLY_ALL: Final = 0.9
 MOST: Final = 0.5
-LEAST_CARRIED: Final = 0.2
+LEAST_CARRIED: Final = 0.23
 LEAST_OF_FEW: Final = 0.35
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
-LEAST_LENGTH: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +65,6 @@ class Kinship:
         The cells that tell it.
     largest, largest_two
         Shares of them that are called the most common class, and the two most common; NaN if not asked.
-    concentration
-        Chance that two of them are called the same class (Simpson's index); NaN if not asked.
     by_halves
         Share of them that half of the genes call the most common class.
     carried
@@ -80,7 +76,6 @@ class Kinship:
     n_cells: float = inf
     largest: float = nan
     largest_two: float = nan
-    concentration: float = nan
     by_halves: float = nan
     carried: float = nan
 
@@ -106,10 +101,14 @@ class Kinship:
         return self.lone or not isnan(self.whole)
 
     @property
+    def asked(self) -> float:
+        """The least kinship of cells that are no strangers."""
+        return LEAST_KINSHIP + MORE_OF_FEW / self.n_cells
+
+    @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        least = LEAST_KINSHIP + MORE_OF_FEW / self.n_cells
-        return not self.one_type and (self.lone or self.whole < least)
+        return not self.one_type and (self.lone or self.whole < self.asked)
 
 
 def kinship(
@@ -157,7 +156,6 @@ def kinship(
         n_cells=rows.shape[0],
         largest=largest,
         largest_two=two,
-        concentration=nan if n_called is None else float(((n_called / max(n_called.sum(), 1)) ** 2).sum()),
         by_halves=float((sizes.max(axis=1) / sizes.sum(axis=1)).mean()),
         carried=nan if shift.any() else _mean(carried, sizes),
     )
@@ -198,25 +196,21 @@ def _foretold(
     if not len(called):
         return found, carried, n_called
     cells = sp.csr_array(columns[:, other])
-    sizes, sums, squares = _sums(cells, codes, called)
-    own = sums / sizes[:, None]
-    noise = (squares / sizes[:, None] - own**2) / np.maximum(sizes - 1.0, 1.0)[:, None]
+    own = _means_of(cells, codes, called)
     centre, source = means[:, other].mean(axis=0), means[called][:, other]
     up, less = source > centre, own - centre
     less -= less.mean(axis=1, keepdims=True)
-    carried[called] = _cosine(up * less, up * (source - centre), up * noise)
+    carried[called] = _cosine(up * less, up * (source - centre))
     if len(called) > 1:
-        found[called] = _cosine(own - own.mean(axis=0), source - source.mean(axis=0), noise)
+        found[called] = _cosine(own - own.mean(axis=0), source - source.mean(axis=0))
     return found, carried, n_called
 
 
-def _cosine(own: Floats, source: Floats, noise: Floats) -> Floats:
-    """Return the cosines of rows, those of the first taken without the variance of their means."""
-    lengths = (own**2).sum(axis=1)
-    lengths = np.maximum(lengths - noise.sum(axis=1), LEAST_LENGTH * lengths) * (source**2).sum(axis=1)
+def _cosine(own: Floats, source: Floats) -> Floats:
+    """Return the cosines of rows, 0 where one has no length."""
+    lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(source, axis=1)
     inner = (own * source).sum(axis=1)
-    alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
-    return np.asarray(np.clip(alike, -1.0, 1.0))
+    return np.asarray(np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0))
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:
@@ -227,15 +221,10 @@ def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.int
     return np.asarray(((cells @ offsets.T - offsets @ (centre + shift)) / lengths).argmax(axis=1))
 
 
-def _sums(
-    cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]
-) -> tuple[Floats, Floats, Floats]:
-    """Return the number, the sum and the sum of squares of the cells of each class."""
-    place = np.searchsorted(called, codes)
+def _means_of(cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]) -> Floats:
+    """Return the mean of the cells of each class."""
     inside = np.isin(codes, called)
-    n = int(inside.sum())
-    chosen = sp.csr_array(
-        (np.ones(n), (place[inside], np.flatnonzero(inside))), shape=(len(called), len(codes))
-    )
-    sizes = np.bincount(place[inside], minlength=len(called)).astype(np.float64)
-    return sizes, (chosen @ cells).toarray(), (chosen @ cells.power(2)).toarray()
+    place = np.searchsorted(called, codes[inside])
+    weights = 1.0 / np.bincount(place)[place]
+    chosen = sp.csr_array((weights, (place, np.flatnonzero(inside))), shape=(len(called), len(codes)))
+    return np.asarray((chosen @ cells).toarray())

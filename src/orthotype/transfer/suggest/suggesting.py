@@ -1,8 +1,9 @@
 """Which cells to label next, a few at a time, and why: one row each, ready to be filled in.
 
 The target is labelled by the model as it stands; what came out, and where the cells lie, decides
-(:mod:`orthotype.transfer.suggest.sample`, :mod:`orthotype.transfer.suggest.choice`). No label of the target
-is needed, and those that it has are left alone.
+(:mod:`orthotype.transfer.suggest.sample`, :mod:`~orthotype.transfer.suggest.first`,
+:mod:`~orthotype.transfer.suggest.choice`). No label of the target is needed, and those that it has are left
+alone.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from orthotype.transfer.suggest.choice import (
     shares,
     squared_distances,
 )
+from orthotype.transfer.suggest.first import N_FIRST, first_cells
 from orthotype.transfer.suggest.groups import Groups, by_call, by_place, hardly_kin
 from orthotype.transfer.suggest.request import Request
 from orthotype.transfer.suggest.sample import MOST_CELLS, draw, gather, places
@@ -187,6 +189,8 @@ def _learned(state: ModelState) -> dict[str, int]:
 
 
 def _cells(scene: Scene, n: int) -> NDArray[np.intp]:
+    if scene.labels.sum() < N_FIRST:
+        return first_cells(scene.places, mass=scene.mass, labelled=scene.labelled, n=n)
     return choose(
         scene.places,
         scene.groups,
