@@ -5,9 +5,9 @@ Usage::
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/kinship_rule.py [--page]
 
 A tissue of strangers is told from kin by any number in a wide gap (``kinship_settling.py``). What decides is
-tissues in between. The targets are those of ``lineages.py``: a branch of the classes of a study is the source,
-and 0 to 100 % of the target's cells are of its classes, the others of the rest of the study; counts are
-changed as a species changes them, and changed harder; whole, and 300, 100 and 50 cells of them. Each is
+tissues in between. The targets are those of ``lineages.py``: a branch of the classes of a study is the
+source, and 0 to 100 % of the target's cells are of its classes, the others of the rest of the study; counts
+are changed as a species changes them, and changed harder; whole, and 300, 100 and 50 cells of them. Each is
 labelled twice, held foreign and not.
 
 *Kinship*: a + b / n is asked of n cells, with a in steps of 0.01 and b in steps of 1, so that the share of

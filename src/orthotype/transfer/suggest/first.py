@@ -2,9 +2,10 @@
 
 As long as a model has learned from hardly any labelled cell, its calls and doubts are a poor guide to the
 types that it does not know, or knows by another name: labels dealt to groups of calls find fewer types than
-cells at random would. So the first twenty labels go by place. The cells are merged into clusters by Ward's
-method, which adds least to the squared distances within them, until labels and wanted cells have one each;
-clusters without a label give the cell nearest to their mean, the largest first. Places hold the calls, too
+cells at random would. So the first twenty labels go by place. The cells are merged by Ward's method, into
+clusters that add least to the squared distances within them, and the tree is walked from its root: at every
+fork, a side without a label gives a cell. Large clusters have their mean between types; so the cell is one of
+the largest of the small clusters inside, the one that is nearest to its mean. Places hold the calls, too
 (:mod:`orthotype.transfer.suggest.sample`): what the model tells apart surely does not share a cluster.
 """
 
@@ -13,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 
 from orthotype.transfer.suggest.choice import squared_distances
 
@@ -32,37 +34,30 @@ def first_cells(places: Floats, *, mass: Floats, labelled: NDArray[np.bool_], n:
     mass
         Cells that each stands for, shape (m,).
     labelled
-        Which have a label, shape (m,): their clusters give none.
+        Which have a label, shape (m,): what lies around them waits.
     n
-        How many to choose.
+        How many to choose. A longer list begins like a shorter one.
     """
-    free = np.flatnonzero(~labelled)
-    n = min(n, len(free))
-    if len(places) < 2 or n == len(free):
-        return free[:n].astype(np.intp)
-    codes, without = _clusters(places, labelled, n)
-    ranked = without[np.argsort(-np.bincount(codes, weights=mass)[without], kind="stable")]
-    chosen = [_middle(np.flatnonzero(codes == c), places, mass) for c in ranked[:n]]
-    # Cells that lie all in one place make fewer clusters than are wanted.
-    others = np.setdiff1d(free, chosen)[: n - len(chosen)]
-    return np.concatenate([chosen, others]).astype(np.intp)
+    taken, chosen = labelled.copy(), list[int]()
+    n = min(n, int(np.count_nonzero(~labelled)))
+    if len(places) < 2:
+        return np.flatnonzero(~labelled)[:n]
+    tree = linkage(pdist(places), "ward")
+    small = fcluster(tree, int(labelled.sum()) + N_FIRST, "maxclust").astype(np.intp)
+    for n_clusters in range(1, len(places) + 1):
+        codes = fcluster(tree, n_clusters, "maxclust")
+        for c in np.flatnonzero(np.bincount(codes, weights=taken)[1:] == 0) + 1:
+            chosen.append(_typical(np.flatnonzero(codes == c), small, places, mass))
+            taken[chosen[-1]] = True
+        if len(chosen) >= n:
+            return np.array(chosen[:n], dtype=np.intp)
+    # Cells that lie in one place make one cluster, however many are wanted.
+    return np.array([*chosen, *np.flatnonzero(~taken)], dtype=np.intp)[:n]
 
 
-def _clusters(
-    places: Floats, labelled: NDArray[np.bool_], n: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the cluster of each cell, and n clusters or more that hold no label."""
-    tree = linkage(places, "ward")
-    wanted = int(labelled.sum()) + n
-    while True:
-        codes = (fcluster(tree, wanted, "maxclust") - 1).astype(np.intp)
-        without = np.flatnonzero(np.bincount(codes, weights=labelled) == 0)
-        if len(without) >= n or wanted >= len(places):
-            return codes, without
-        wanted += n - len(without)
-
-
-def _middle(members: NDArray[np.intp], places: Floats, mass: Floats) -> int:
-    """Return the member that is nearest to the mean of all."""
-    mean = np.average(places[members], axis=0, weights=mass[members])
-    return int(members[squared_distances(places[members], mean[None])[:, 0].argmin()])
+def _typical(members: NDArray[np.intp], small: NDArray[np.intp], places: Floats, mass: Floats) -> int:
+    """Return the cell nearest to the mean of the largest small cluster among some cells."""
+    largest = np.bincount(small[members], weights=mass[members]).argmax()
+    inside = members[small[members] == largest]
+    mean = np.average(places[inside], axis=0, weights=mass[inside])
+    return int(inside[squared_distances(places[inside], mean[None])[:, 0].argmin()])

@@ -189,17 +189,22 @@ def _learned(state: ModelState) -> dict[str, int]:
 
 
 def _cells(scene: Scene, n: int) -> NDArray[np.intp]:
-    if scene.labels.sum() < N_FIRST:
-        return first_cells(scene.places, mass=scene.mass, labelled=scene.labelled, n=n)
-    return choose(
+    """Return the first cells by where they lie, and those after them by their groups."""
+    n_first = min(n, max(0, N_FIRST - int(scene.labels.sum())))
+    first = first_cells(scene.places, mass=scene.mass, labelled=scene.labelled, n=n_first)
+    labelled, labels = scene.labelled.copy(), scene.labels.copy()
+    labelled[first] = True
+    np.add.at(labels, scene.groups[first], 1.0)
+    after = choose(
         scene.places,
         scene.groups,
         mass=scene.mass,
         doubt=scene.doubt,
-        labelled=scene.labelled,
-        labels=scene.labels,
-        n=n,
+        labelled=labelled,
+        labels=labels,
+        n=n - len(first),
     )
+    return np.concatenate([first, after])
 
 
 def _clusters(scene: Scene, n: int) -> NDArray[np.intp]:
