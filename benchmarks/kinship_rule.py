@@ -1,24 +1,20 @@
-"""The rule that gives the numbers of kinship: what is best for tissues of which a part is known.
+"""The rule that gives the numbers of kinship, and what other numbers do to tissues of which a part is known.
 
 Usage::
 
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/kinship_rule.py [--page]
 
-A tissue of strangers is told from kin by any number in a wide gap (``kinship_settling.py``). What decides is
-tissues in between. The targets are those of ``lineages.py``: a branch of the classes of a study is the
-source, and 0 to 100 % of the target's cells are of its classes, the others of the rest of the study; counts
-are changed as a species changes them, and changed harder; whole, and 300, 100 and 50 cells of them. Each is
-labelled twice, held foreign and not.
+The rule: each number is the lowest, in hundredths, that no target reaches which is not to pass.
 
-*Kinship*: a + b / n is asked of n cells, with a in steps of 0.01 and b in steps of 1, so that the share of
-the strangers that come back unknown and that of the known cells that do not (mean over classes), the mean of
-both, is largest on the mean over the studies.
+- *kinship*: the targets of ``kinship_settling.py`` of which the source has no class, of both species
+- *carried*, for one type and for few types: of those and of the targets below of which half of the cells or
+  less are known, the ones of which nine tenths are called one class, and two classes
 
-*One type* and *few types*: the lowest number that is safe, c + r. c is the highest value of targets that are
-not to pass, nine tenths of which are called one class (two classes); r is how far those of a study lie above
-those of all others, at most. Not to pass are the targets here of which half of the cells or less are known,
-and all targets of ``kinship_settling.py`` of which the source has no class. Results:
-``benchmarks/results/kinship_rule.json`` and a table of ``docs/alignment.md``.
+The targets below are those of ``lineages.py``: a branch of the classes of a study is the source, and 0 to
+100 % of the target's cells are of its classes, the others of the rest of the study; counts are changed as a
+species changes them, and changed harder; whole, and 300, 100 and 50 cells of them. Each is labelled twice,
+held foreign and not, which tells what any number would do. Run ``kinship_settling.py`` before it. Results:
+``benchmarks/results/kinship_rule.json`` and tables of ``docs/alignment.md``.
 """
 
 import json
@@ -30,7 +26,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 import kinship_settling
 import orthotype as ot
@@ -38,7 +33,7 @@ from alignment import PAGE
 from engine.page import between, command
 from kinship_settling import FEWEST, labelled, told_by
 from lineages import MOST_SOURCES, mean_of_classes, studies, targets
-from orthotype.models.kinship import NEARLY_ALL, Kinship
+from orthotype.models.kinship import LEAST_KINSHIP, NEARLY_ALL, Kinship
 from suggest import COLUMN
 from suggest_settling import branches, changed
 
@@ -46,8 +41,16 @@ RESULTS = Path(__file__).parent / "results" / "kinship_rule.json"
 BEGIN, END = "<!-- made by benchmarks/kinship_rule.py -->", "<!-- end: rule of kinship -->"
 FORMS: Final = (0.5, 1.0)
 SIZES: Final = (None, 300, 100, 50)
+PARTS: Final = {
+    "none": (0, 0),
+    "5 and 10 %": (0.05, 0.1),
+    "20 and 30 %": (0.2, 0.3),
+    "half": (0.5, 0.5),
+    "all": (1, 1),
+}
+HALF: Final = 0.5
 STRANGERS: Final = ("strangers", "strange types")
-BASES, PER_CELL = np.arange(0.1, 0.7, 0.01), np.arange(-10.0, 31.0)
+NUMBERS: Final = (0.0, 0.2, 0.25, 0.3, LEAST_KINSHIP, 0.38, 0.42, 0.46, 0.5, 0.6, 1.01)
 
 
 def measured(folder: str) -> Iterator[dict[str, Any]]:
@@ -89,73 +92,59 @@ def both_ways(model: Any, cells: Any, species: str) -> dict[str, Any]:
     return row
 
 
-def worth(frame: pd.DataFrame, way: str) -> NDArray[np.float64]:
-    """Return the mean of strangers caught and known cells kept, of those that a target has, shape (n,)."""
-    kept = 1.0 - frame[f"rejected, {way}"].astype(float)
-    return np.asarray(np.nanmean([kept, frame[f"caught, {way}"].astype(float)], axis=0))
+def strangers() -> pd.DataFrame:
+    """Return the targets of which the source has no class."""
+    rows = json.loads(kinship_settling.RESULTS.read_text(encoding="utf-8"))["rows"]
+    return pd.DataFrame([row for row in rows if row["kind"].startswith(STRANGERS)])
 
 
-def by_numbers(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the worth of every a and b on the mean of the studies, shape (n_a, n_b, n_studies)."""
-    told = frame[frame["whole"].notna() & ~frame["one_type"]]
-    foreign, kin = worth(told, "foreign"), worth(told, "not")
-    n, whole = told["n"].to_numpy(float), told["whole"].to_numpy(float)
-    study, names = told["study"].to_numpy(), np.unique(told["study"])
-    found = np.empty((len(BASES), len(PER_CELL), len(names)))
-    for i, a in enumerate(BASES):
-        for j, b in enumerate(PER_CELL):
-            said = np.where(whole < a + b / n, foreign, kin)
-            found[i, j] = [said[study == name].mean() for name in names]
-    return found
+def above(values: pd.Series) -> tuple[int, float, float]:
+    """Return how many values there are, the highest, and the lowest hundredth above it."""
+    told = values.dropna()
+    return len(told), float(told.max()), float(np.floor(100 * told.max() + 1) / 100)
 
 
-def best(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the a and b of the largest worth, shape (n_a, n_b)."""
-    i, j = np.unravel_index(values.argmax(), values.shape)
-    return float(BASES[i]), float(PER_CELL[j])
+def numbers(rows: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
+    """Return for each number the targets, the highest of them, and what is asked."""
+    strange = strangers()
+    halves = pd.DataFrame([row for row in rows if row["share"] <= HALF])
+    called = pd.concat([strange, halves], ignore_index=True)
+    return {
+        "kinship": above(strange["whole"]),
+        "carried, one type": above(called["carried"][called["largest"] >= NEARLY_ALL]),
+        "carried, few types": above(called["carried"][called["largest_two"] >= NEARLY_ALL]),
+    }
 
 
-def safe(frame: pd.DataFrame, share: str) -> tuple[float, float, int]:
-    """Return c and r of what is carried by targets that are not to pass, and how many they are."""
-    there = frame[(frame[share] >= NEARLY_ALL) & frame["carried"].notna()]
-    highest = there.groupby("study")["carried"].max().sort_values()
-    return float(highest.iloc[-1]), float(highest.iloc[-1] - highest.iloc[-2]), len(there)
-
-
-def not_to_pass(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the targets that are neither of one type of the source nor of few."""
-    others = json.loads(kinship_settling.RESULTS.read_text(encoding="utf-8"))["rows"]
-    strange = [row for row in others if row["kind"].startswith(STRANGERS)]
-    return pd.DataFrame([row for row in rows if row["share"] <= 0.5] + strange)
+def told_at(frame: pd.DataFrame, number: float) -> list[str]:
+    """Return strangers caught and known cells rejected with a number, by how much of a target is known."""
+    foreign = (frame["whole"] < number).to_numpy()
+    cells, both = [], []
+    for low, high in PARTS.values():
+        here = frame["share"].between(low, high).to_numpy()
+        said = {
+            what: np.where(foreign, frame[f"{what}, foreign"], frame[f"{what}, not"])[here].astype(float)
+            for what in ("caught", "rejected")
+        }
+        cells.append(" / ".join("-" if np.isnan(x).all() else f"{np.nanmean(x):.2f}" for x in said.values()))
+        both.append(np.nanmean([said["caught"], 1.0 - said["rejected"]], axis=0))
+    return [*cells, f"{np.concatenate(both).mean():.3f}"]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the numbers that the rule gives, and what they are worth, as Markdown tables."""
-    values = by_numbers(pd.DataFrame(rows))
-    mean = values.mean(axis=2)
-    (a, b), never = best(mean), pd.DataFrame(rows)
-    told = never[never["whole"].notna() & ~never["one_type"]]
-    ways = {
-        way: np.mean([worth(g, way).mean() for _, g in told.groupby("study")]) for way in ("not", "foreign")
-    }
-    other = [
-        values[:, :, s].ravel()[np.delete(values, s, axis=2).mean(axis=2).argmax()]
-        for s in range(values.shape[2])
+    """Return the numbers that the rule gives, and what others do, as Markdown tables."""
+    lines = ["| number | targets that are not to pass | highest | asked |", "|---" * 4 + "|"]
+    lines += [
+        f"| {words} | {n:,} | {highest:.3f} | **{asked:.2f}** |"
+        for words, (n, highest, asked) in numbers(rows).items()
     ]
-    lines = [
-        "| kinship | strangers caught and known cells kept, mean of both |",
-        "|---|---|",
-        f"| no target is held foreign | {ways['not']:.3f} |",
-        f"| every target is | {ways['foreign']:.3f} |",
-        f"| below **{a:.2f} + {b:.0f} / n** | {mean.max():.3f} |",
-        f"| by the number that the other studies give | {np.mean(other):.3f} |",
-        "",
-        "| carried | targets that are not to pass | highest | above all other studies | asked |",
-        "|---|---|---|---|---|",
-    ]
-    for words, share in {"one type": "largest", "few types": "largest_two"}.items():
-        c, r, n = safe(not_to_pass(rows), share)
-        lines.append(f"| {words} | {n:,} | {c:.2f} | {r:.2f} | **{c + r:.2f}** |")
+    frame = pd.DataFrame(rows)
+    frame = frame[frame["whole"].notna() & ~frame["one_type"]]
+    head = " | ".join(f"{part} of the cells known" for part in PARTS)
+    lines += ["", f"| foreign below | {head} | caught and kept, mean |", "|---" * (2 + len(PARTS)) + "|"]
+    for number in NUMBERS:
+        words = {0.0: "never", 1.01: "always", LEAST_KINSHIP: f"**{LEAST_KINSHIP}**"}.get(number, f"{number}")
+        lines.append(f"| {words} | {' | '.join(told_at(frame, number))} |")
     return "\n".join(lines)
 
 

@@ -69,10 +69,19 @@ def test_a_few_cells_of_classes_that_are_there_do_not_speak_for_the_others(rng: 
     assert found.foreign
 
 
-def test_of_fewer_cells_more_kinship_is_asked() -> None:
-    assert not Kinship(0.4, n_cells=2000).foreign
-    assert Kinship(0.4, n_cells=100).foreign
+def test_what_half_of_the_genes_foretells_of_few_strangers_is_not_more_than_of_many(
+    rng: np.random.Generator,
+) -> None:
+    source = means(rng)
+    many, few = ([told(cells(rng, means(rng), n), source) for _ in range(20)] for n in (600, FEWEST_CELLS))
+    assert np.quantile(few, 0.9) < np.quantile(many, 0.9) + 0.05
+    assert np.nanmedian([told(cells(rng, source, FEWEST_CELLS), source) for _ in range(20)]) > 0.6
+
+
+def test_nothing_told_is_not_foreign() -> None:
     assert not Kinship().foreign
+    assert not Kinship(LEAST_KINSHIP).foreign
+    assert Kinship(LEAST_KINSHIP - 0.01).foreign
 
 
 @pytest.mark.parametrize(

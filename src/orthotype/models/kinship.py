@@ -9,10 +9,11 @@ one half is chance, and the other half shows nothing of it. With halves A and B 
 
 t_k is the mean of the cells called k, s_k that of the class, both less their mean over the classes called, so
 that a shift of all classes drops out; in A it is taken off as delta. The kinship of a class is the mean of
-a_k over the halves: it is low where most of the cells called so belong to no class of the source. The kinship
-of the target is the mean over halves and cells, so that a few cells of a class that is there do not speak for
-a tissue that is not. Means of few cells hold noise, which is no part of s_k and makes the cosine less; that
-it is left in keeps chance from looking like kinship where cells are few.
+a_k over the halves, with |t_k|^2 taken without the variance that so few cells leave in it: it is low where
+most of the cells called so belong to no class of the source. The kinship of the target is the mean over
+halves and cells, so that a few cells of a class that is there do not speak for a tissue that is not. There
+the variance is left in, which makes it less where cells are few: without it chance looks like kinship among
+few cells. 0.34 is asked.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
 with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
@@ -23,15 +24,15 @@ genes that set their class apart, with nothing taken off::
               over the genes of B in which o_k > 0, t_k - centre less its mean over all genes
 
 The target is of one type, and no stranger, if nine tenths are called one class, half by half of the genes,
-and carried is 0.2 or more. It is of few types if two classes have nine tenths, and carried is 0.35 or more.
+and carried is 0.19 or more. It is of few types if two classes have nine tenths, and carried is 0.33 or more.
 Where the species differ so much that many types are called one class, the cells do not carry its genes
 either; a target of which one class alone is called, and that is not of one type, is a stranger.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf, isnan, nan
-from typing import Final
+from math import isnan, nan
+from typing import Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -39,16 +40,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Settled by benchmarks/kinship_settling.py (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.32
-MORE_OF_FEW: Final = 12.0
+# Settled by benchmarks/kinship_rule.py (docs/alignment.md).
+LEAST_KINSHIP: Final = 0.34
 NEARLY_ALL: Final = 0.9
 MOST: Final = 0.5
-LEAST_CARRIED: Final = 0.23
-LEAST_OF_FEW: Final = 0.45
+LEAST_CARRIED: Final = 0.19
+LEAST_OF_FEW: Final = 0.33
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
+LEAST_LENGTH: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +63,6 @@ class Kinship:
     classes
         Of the cells called each class, shape (n_classes,), NaN where they are fewer than ten; None where
         nothing tells.
-    n_cells
-        The cells that tell it.
     largest, largest_two
         Shares of them that are called the most common class, and the two most common; NaN if not asked.
     by_halves
@@ -74,7 +73,6 @@ class Kinship:
 
     whole: float = nan
     classes: Floats | None = None
-    n_cells: float = inf
     largest: float = nan
     largest_two: float = nan
     by_halves: float = nan
@@ -102,14 +100,9 @@ class Kinship:
         return self.lone or not isnan(self.whole)
 
     @property
-    def asked(self) -> float:
-        """The least kinship of cells that are no strangers."""
-        return LEAST_KINSHIP + MORE_OF_FEW / self.n_cells
-
-    @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        return not self.one_type and (self.lone or self.whole < self.asked)
+        return not self.one_type and (self.lone or self.whole < LEAST_KINSHIP)
 
 
 def kinship(
@@ -143,8 +136,8 @@ def kinship(
         _foretold(columns, centres, shift.astype(np.float64), known, other)
         for known, other in _halves(np.flatnonzero(present))
     ]
-    alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, classes = _mean(alike, sizes), None
+    alike, noisy, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
+    whole, classes = _mean(noisy, sizes), None
     largest, two = (nan, nan) if n_called is None else _largest(n_called)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
@@ -154,7 +147,6 @@ def kinship(
     return Kinship(
         whole=whole,
         classes=classes,
-        n_cells=rows.shape[0],
         largest=largest,
         largest_two=two,
         by_halves=float((sizes.max(axis=1) / sizes.sum(axis=1)).mean()),
@@ -182,36 +174,55 @@ def _halves(genes: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray
         yield genes[~first], genes[first]
 
 
+class _Foretold(NamedTuple):
+    """What one half of the genes says of the other, one entry a class, NaN where hardly a cell is called so.
+
+    ``alike`` says how alike a class is to the cells called so, ``noisy`` the same with the noise of their
+    mean left in, ``carried`` how far they carry its genes, and ``sizes`` how many they are.
+    """
+
+    alike: Floats
+    noisy: Floats
+    carried: Floats
+    sizes: NDArray[np.intp]
+
+
 def _foretold(
     columns: sp.csc_array,
     means: Floats,
     shift: Floats,
     known: NDArray[np.intp],
     other: NDArray[np.intp],
-) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Return how alike each class is to the cells called so, how far they carry its genes, their number."""
+) -> _Foretold:
+    """Call cells by the known genes, and compare them with what they are called in the others."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
-    n_called = np.bincount(codes, minlength=len(means))
-    found, carried = np.full(len(means), nan), np.full(len(means), nan)
-    called = np.flatnonzero(n_called >= FEWEST_OF_A_CLASS)
+    none, sizes = np.full((3, len(means)), nan), np.bincount(codes, minlength=len(means))
+    told = _Foretold(none[0], none[1], none[2], sizes)
+    called = np.flatnonzero(told.sizes >= FEWEST_OF_A_CLASS)
     if not len(called):
-        return found, carried, n_called
-    cells = sp.csr_array(columns[:, other])
-    own = _means_of(cells, codes, called)
+        return told
+    n, sums, squares = _sums(sp.csr_array(columns[:, other]), codes, called)
+    own = sums / n[:, None]
+    noise = (squares / n[:, None] - own**2) / np.maximum(n - 1.0, 1.0)[:, None]
     centre, source = means[:, other].mean(axis=0), means[called][:, other]
     up, less = source > centre, own - centre
     less -= less.mean(axis=1, keepdims=True)
-    carried[called] = _cosine(up * less, up * (source - centre))
+    told.carried[called] = _cosine(up * less, up * (source - centre))
     if len(called) > 1:
-        found[called] = _cosine(own - own.mean(axis=0), source - source.mean(axis=0))
-    return found, carried, n_called
+        apart = own - own.mean(axis=0), source - source.mean(axis=0)
+        told.alike[called], told.noisy[called] = _cosine(*apart, noise), _cosine(*apart)
+    return told
 
 
-def _cosine(own: Floats, source: Floats) -> Floats:
-    """Return the cosines of rows, 0 where one has no length."""
-    lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(source, axis=1)
+def _cosine(own: Floats, source: Floats, noise: Floats | None = None) -> Floats:
+    """Return the cosines of rows, those of the first taken without the variance of their means."""
+    lengths = (own**2).sum(axis=1)
+    if noise is not None:
+        lengths = np.maximum(lengths - noise.sum(axis=1), LEAST_LENGTH * lengths)
+    lengths *= (source**2).sum(axis=1)
     inner = (own * source).sum(axis=1)
-    return np.asarray(np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0))
+    alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
+    return np.asarray(np.clip(alike, -1.0, 1.0))
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:
@@ -222,10 +233,15 @@ def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.int
     return np.asarray(((cells @ offsets.T - offsets @ (centre + shift)) / lengths).argmax(axis=1))
 
 
-def _means_of(cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]) -> Floats:
-    """Return the mean of the cells of each class."""
+def _sums(
+    cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]
+) -> tuple[Floats, Floats, Floats]:
+    """Return the number, the sum and the sum of squares of the cells of each class."""
+    place = np.searchsorted(called, codes)
     inside = np.isin(codes, called)
-    place = np.searchsorted(called, codes[inside])
-    weights = 1.0 / np.bincount(place)[place]
-    chosen = sp.csr_array((weights, (place, np.flatnonzero(inside))), shape=(len(called), len(codes)))
-    return np.asarray((chosen @ cells).toarray())
+    n = int(inside.sum())
+    chosen = sp.csr_array(
+        (np.ones(n), (place[inside], np.flatnonzero(inside))), shape=(len(called), len(codes))
+    )
+    sizes = np.bincount(place[inside], minlength=len(called)).astype(np.float64)
+    return sizes, (chosen @ cells).toarray(), (chosen @ cells.power(2)).toarray()
