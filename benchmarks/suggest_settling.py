@@ -5,13 +5,12 @@ Usage::
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/suggest_settling.py [--seeds 1] [--rules RULE ...] [--page]
 
 One donor of a study is the source, up to 900 cells of its other donors are the target: Baron mouse and human
-and, with the development data, van Galen and two studies of human lung. Each comes six times:
+and, with the development data, van Galen and two studies of human lung. Each comes five times:
 
 - *dom*: counts as they are; the source lacks the largest class and the smallest of ten cells or more
 - *full*: counts changed as a species changes them: every gene times exp(N(0, 1)) and, for each class by
   itself, exp(N(0, 0.25)); each cell keeps its sum
 - *less*: the same, and the source lacks every fourth class
-- *named*: the same, and the source knows every second class by another name
 - *branch*: the same, and the source has one side of the first cut through the tree of its classes, by how
   alike their means are, and then the other, where that is three classes or more
 
@@ -39,7 +38,7 @@ from scipy.spatial.distance import squareform
 import orthotype as ot
 import suggest
 from engine.page import between
-from orthotype.transfer.suggest import choice, groups, suggesting
+from orthotype.transfer.suggest import choice, groups
 from penalty import seen
 from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
 
@@ -61,14 +60,12 @@ BUNDLED: Final = ("Baron mouse", "Baron human")
 # What each rule replaces, and what it is called on the page.
 RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "settled": ({}, "as it is"),
-    "dealt": ({"N_FIRST": 0}, "labels dealt to groups from the first on"),
-    "places": ({"N_FIRST": 10**6}, "by place, however many labels there are"),
     "calls": ({"LEAST_KIN": 0.0}, "groups by what cells are called alone"),
     "damped": ({"DOUBT_POWER": 0.5}, "doubt of a group damped: (0.1 + doubt)^0.5"),
     "doubt first": ({"TYPICAL": 0}, "doubtful cells from the first label on"),
     "typical": ({"TYPICAL": 10**6}, "typical cells only"),
 }
-PARTS: Final = {"dom, full, less": ("dom", "full", "less"), "branch, named": ("branch", "named")}
+PARTS: Final = ("dom, full, less", "branch")
 WAYS: Final = {"random": "cells at random", "balanced": "class-balanced (an oracle that sees all labels)"}
 
 
@@ -135,21 +132,17 @@ def branches(cells: Any) -> list[frozenset[str]]:
 
 
 def tasks(folder: str | None, seeds: int) -> Iterator[Task]:
-    """Yield every study in its forms, split anew with every seed."""
+    """Yield every study in its three forms, split anew with every seed."""
     for name, source, target, species in studies(folder):
         here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
         shared = [label for label in there.index if there[label] >= 10 and here.get(label, 0) >= 2]
-        lacking = {"dom": [shared[0], shared[-1]], "full": [], "less": shared[2::4], "named": []}
+        lacking = {"dom": [shared[0], shared[-1]], "full": [], "less": shared[2::4]}
         for side, part in enumerate(branches(target)[:2]):
             lacking[f"branch {side + 1}"] = sorted(set(source.obs[COLUMN]) - part)
         for form, without in lacking.items():
             left = source[~source.obs[COLUMN].isin(without).to_numpy()].copy()
             if np.count_nonzero(left.obs[COLUMN].value_counts() >= 2) < 2:
                 continue
-            if form == "named":
-                left.obs[COLUMN] = [
-                    f"{label}?" if label in shared[::2] else label for label in left.obs[COLUMN]
-                ]
             cells = target if form == "dom" else changed(target)
             model = trained(Pair(name, left, cells, (species, species)))
             pair = Pair(f"{name}, {form}", left, cells, (species, species))
@@ -163,7 +156,7 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
             rows = run(task, rule)
         else:
             replaced = RULES[rule][0]
-            place = next(p for p in (groups, choice, suggesting) if replaced.keys() <= vars(p).keys())
+            place = groups if replaced.keys() <= vars(groups).keys() else choice
             with patch.dict(vars(place), replaced):
                 rows = run(task, "suggest")
         yield from (row | {"way": rule} for row in rows)
@@ -175,11 +168,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     heads = [f"{form}: {budget}" for form in PARTS for budget in BUDGETS]
     lines = [f"| cells | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
     frame = pd.DataFrame(rows)
-    form = frame["pair"].str.split(", ").str[-1].str.split().str[0]
+    branch = frame["pair"].str.contains("branch")
     for way, text in words.items():
         said = []
-        for forms in PARTS.values():
-            means = frame[form.isin(forms) & (frame["way"] == way)].groupby("labels")[["known", "all"]].mean()
+        for part in (~branch, branch):
+            means = frame[part & (frame["way"] == way)].groupby("labels")[["known", "all"]].mean()
             said += [
                 f"{means.loc[n, 'known']:.3f} / {means.loc[n, 'all']:.3f}"
                 for n in BUDGETS

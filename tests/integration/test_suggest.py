@@ -13,7 +13,6 @@ import pytest
 
 import orthotype as ot
 from orthotype.errors import InputError, OrthotypeWarning
-from orthotype.transfer.suggest.first import N_FIRST
 from orthotype.transfer.suggest.suggesting import COLUMNS
 
 Command = Callable[..., Any]
@@ -116,9 +115,9 @@ def test_where_the_source_lacks_most_types_cells_are_grouped_by_where_they_lie(
     asked = poor.suggest(human, 15)
     strange = asked["group"].str.endswith("like no class")
     assert strange.sum() >= 10
-    assert asked.loc[strange, "group"].nunique() >= 8
+    assert asked.loc[strange, "group"].is_unique
     assert asked.loc[strange, "reason"].str.contains("hardly kin of it|fits? no class").all()
-    assert truth(human)[asked.index].nunique() >= 8
+    assert truth(human)[asked.index].nunique() >= 6
 
 
 def test_thirty_labels_are_worth_more_than_thirty_of_random_cells(
@@ -200,8 +199,7 @@ def test_as_typed_and_back_into_the_model(
     table = pd.read_csv("to_label.csv", index_col="cell")
     assert table.drop(columns="label").notna().all(axis=None)
 
-    true = small_human.obs[LABELS].astype(str)[table.index]
-    table["label"] = true.where((np.arange(12) % 4 > 0) | (true == ACINAR).to_numpy())
+    table["label"] = small_human.obs[LABELS][table.index].where(np.arange(12) % 4 > 0)
     given_labels = table["label"].dropna()
     table.to_csv("to_label.csv")
     done = orthotype(
@@ -249,19 +247,15 @@ def test_a_table_that_was_filled_in_is_what_adapt_takes(
 def test_a_label_counts_for_the_class_that_it_names(
     small_model: ot.LabelTransfer, small_human: anndata.AnnData
 ) -> None:
+    first = small_model.suggest(small_human, 12)
     alpha = "pancreatic A cell"
-    said = small_model.predict(small_human)
-    first = small_model.suggest(small_human, N_FIRST)
-    met = first["predicted"][first["predicted"] != alpha]
-    called = pd.Index(said.cells[(said.label == alpha)], dtype=object).difference(first.index)[:6]
+    called = first.index[first["predicted"] == alpha][:1]
+    assert len(called) == 1
 
     def left(name: str) -> int:
-        """Count cells of the group among the next ones, where six of it have some label."""
-        labelled = pd.concat([met, pd.Series(name, index=called)])
-        asked = small_model.suggest(small_human, 12, labelled=labelled)
-        return int((asked["group"] == alpha).sum())
+        labelled = pd.Series(name, index=called)
+        return int((small_model.suggest(small_human, 12, labelled=labelled)["group"] == alpha).sum())
 
-    assert len(met) + len(called) >= N_FIRST
     assert left("pancreatic D cell") > left(alpha)
 
 

@@ -1,9 +1,8 @@
 """Which cells to label next, a few at a time, and why: one row each, ready to be filled in.
 
 The target is labelled by the model as it stands; what came out, and where the cells lie, decides
-(:mod:`orthotype.transfer.suggest.sample`, :mod:`~orthotype.transfer.suggest.first`,
-:mod:`~orthotype.transfer.suggest.choice`). No label of the target is needed, and those that it has are left
-alone.
+(:mod:`orthotype.transfer.suggest.sample`, :mod:`orthotype.transfer.suggest.choice`). No label of the target
+is needed, and those that it has are left alone.
 """
 
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from orthotype.transfer.suggest.choice import (
     shares,
     squared_distances,
 )
-from orthotype.transfer.suggest.first import N_FIRST, first_cells
 from orthotype.transfer.suggest.groups import Groups, by_call, by_place, hardly_kin
 from orthotype.transfer.suggest.request import Request
 from orthotype.transfer.suggest.sample import MOST_CELLS, draw, gather, places
@@ -189,22 +187,15 @@ def _learned(state: ModelState) -> dict[str, int]:
 
 
 def _cells(scene: Scene, n: int) -> NDArray[np.intp]:
-    """Return the first cells by where they lie, and those after them by their groups."""
-    n_first = min(n, max(0, N_FIRST - int(scene.labels.sum())))
-    first = first_cells(scene.places, mass=scene.mass, labelled=scene.labelled, n=n_first)
-    labelled, labels = scene.labelled.copy(), scene.labels.copy()
-    labelled[first] = True
-    np.add.at(labels, scene.groups[first], 1.0)
-    after = choose(
+    return choose(
         scene.places,
         scene.groups,
         mass=scene.mass,
         doubt=scene.doubt,
-        labelled=labelled,
-        labels=labels,
-        n=n - len(first),
+        labelled=scene.labelled,
+        labels=scene.labels,
+        n=n,
     )
-    return np.concatenate([first, after])
 
 
 def _clusters(scene: Scene, n: int) -> NDArray[np.intp]:
