@@ -50,7 +50,7 @@ PARTS: Final = {
 }
 HALF: Final = 0.5
 STRANGERS: Final = ("strangers", "strange types")
-NUMBERS: Final = (0.0, 0.2, 0.25, 0.3, LEAST_KINSHIP, 0.38, 0.42, 0.46, 0.5, 0.6, 1.01)
+NUMBERS: Final = (0.0, 0.2, 0.25, 0.3, 0.34, LEAST_KINSHIP, 0.4, 0.45, 0.5, 0.6, 1.01)
 
 
 def measured(folder: str) -> Iterator[dict[str, Any]]:

@@ -201,8 +201,8 @@ def kinship_table(frame: pd.DataFrame) -> str:
     """Return the kinship of strangers and of kin by the number of cells, as a Markdown table."""
     lines = [
         "| cells | strangers: targets | one class alone called: foreign | nothing told | kinship, mean (sd) "
-        "| highest | unknown | kin: targets | lowest | one class alone called |",
-        "|---" * 10 + "|",
+        "| highest | unknown | kin: targets | kinship, mean (sd) | lowest | one class alone called |",
+        "|---" * 11 + "|",
     ]
     for words, (low, high) in SIZES.items():
         here = frame[frame["n"].between(low, high)]
@@ -217,6 +217,7 @@ def kinship_table(frame: pd.DataFrame) -> str:
             f"{whole.max():.2f}",
             f"{strange['unknown'].mean():.2f}",
             f"{len(own)}",
+            f"{own['whole'].mean():.2f} ({own['whole'].std():.2f})",
             f"{own['whole'].min():.2f}",
             f"{own['foreign'].sum()}",
         ]

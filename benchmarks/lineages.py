@@ -39,16 +39,10 @@ FEWEST_OF_A_CLASS = 10
 MOST_SOURCES = 10
 
 
-def by_class(values: Any, sizes: Any) -> float:
-    """Return the mean over halves and the larger classes, each counted once."""
-    told = np.asarray(values)[(np.asarray(sizes) >= 20) & ~np.isnan(values)]
-    return float(told.mean()) if len(told) else float("nan")
-
-
 # What each rule replaces, and what it is called on the page.
 RULES: Final[dict[str, tuple[tuple[tuple[Any, str, Any], ...], str]]] = {
     "settled": ((), "**as it is**"),
-    "classes": (((kinship, "_mean", by_class),), "kinship as the mean over classes"),
+    "none": (((kinship, "LEAST_KINSHIP", -1.0),), "no target is held foreign"),
     "any": (((unknown, "KIN_ALIKE", 0.0),), "what is usual, however little it is"),
     "alike": (((unknown, "KIN_ALIKE", 0.8),), "what is usual, at least 0.8 of the highest kinship"),
 }

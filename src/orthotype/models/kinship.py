@@ -32,7 +32,7 @@ either; a target of which one class alone is called, and that is not of one type
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Settled by benchmarks/kinship_rule.py (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.34
+LEAST_KINSHIP: Final = 0.37
 NEARLY_ALL: Final = 0.9
 MOST: Final = 0.5
 LEAST_CARRIED: Final = 0.19
@@ -50,6 +50,7 @@ N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
 LEAST_LENGTH: Final = 0.1
+NOISE_OF_WHOLE: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +137,8 @@ def kinship(
         _foretold(columns, centres, shift.astype(np.float64), known, other)
         for known, other in _halves(np.flatnonzero(present))
     ]
-    alike, noisy, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, classes = _mean(noisy, sizes), None
+    wholes, alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
+    whole, classes = float(wholes[~np.isnan(wholes)].mean()) if not np.isnan(wholes).all() else nan, None
     largest, two = (nan, nan) if n_called is None else _largest(n_called)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
@@ -175,14 +176,14 @@ def _halves(genes: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray
 
 
 class _Foretold(NamedTuple):
-    """What one half of the genes says of the other, one entry a class, NaN where hardly a cell is called so.
+    """What one half of the genes says of the other, NaN where hardly a cell is called so.
 
-    ``alike`` says how alike a class is to the cells called so, ``noisy`` the same with the noise of their
-    mean left in, ``carried`` how far they carry its genes, and ``sizes`` how many they are.
+    ``whole`` says how alike all classes are to the cells called so, ``alike`` each of them, ``carried`` how
+    far the cells carry its genes, and ``sizes`` how many they are.
     """
 
+    whole: float
     alike: Floats
-    noisy: Floats
     carried: Floats
     sizes: NDArray[np.intp]
 
@@ -196,33 +197,36 @@ def _foretold(
 ) -> _Foretold:
     """Call cells by the known genes, and compare them with what they are called in the others."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
-    none, sizes = np.full((3, len(means)), nan), np.bincount(codes, minlength=len(means))
-    told = _Foretold(none[0], none[1], none[2], sizes)
-    called = np.flatnonzero(told.sizes >= FEWEST_OF_A_CLASS)
+    none, sizes = np.full((2, len(means)), nan), np.bincount(codes, minlength=len(means))
+    told = _Foretold(nan, none[0], none[1], sizes)
+    called = np.flatnonzero(sizes >= FEWEST_OF_A_CLASS)
     if not len(called):
         return told
     n, sums, squares = _sums(sp.csr_array(columns[:, other]), codes, called)
     own = sums / n[:, None]
-    noise = (squares / n[:, None] - own**2) / np.maximum(n - 1.0, 1.0)[:, None]
+    noise = ((squares / n[:, None] - own**2) / np.maximum(n - 1.0, 1.0)[:, None]).sum(axis=1)
     centre, source = means[:, other].mean(axis=0), means[called][:, other]
     up, less = source > centre, own - centre
     less -= less.mean(axis=1, keepdims=True)
-    told.carried[called] = _cosine(up * less, up * (source - centre))
-    if len(called) > 1:
-        apart = own - own.mean(axis=0), source - source.mean(axis=0)
-        told.alike[called], told.noisy[called] = _cosine(*apart, noise), _cosine(*apart)
-    return told
+    told.carried[called] = _cosine(*_products(up * less, up * (source - centre)))
+    if len(called) < 2:
+        return told
+    inner, lengths, theirs = _products(own - own.mean(axis=0), source - source.mean(axis=0))
+    told.alike[called] = _cosine(inner, np.maximum(lengths - noise, LEAST_LENGTH * lengths), theirs)
+    length = max(n @ (lengths - NOISE_OF_WHOLE * noise), LEAST_LENGTH * (n @ lengths))
+    return told._replace(whole=float(_cosine(n @ inner, length, n @ theirs)))
 
 
-def _cosine(own: Floats, source: Floats, noise: Floats | None = None) -> Floats:
-    """Return the cosines of rows, those of the first taken without the variance of their means."""
-    lengths = (own**2).sum(axis=1)
-    if noise is not None:
-        lengths = np.maximum(lengths - noise.sum(axis=1), LEAST_LENGTH * lengths)
-    lengths *= (source**2).sum(axis=1)
-    inner = (own * source).sum(axis=1)
-    alike = np.divide(inner, np.sqrt(lengths), out=np.zeros_like(inner), where=lengths > 0)
-    return np.asarray(np.clip(alike, -1.0, 1.0))
+def _products(own: Floats, source: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the inner products of rows, and their squared lengths."""
+    return (own * source).sum(axis=1), (own**2).sum(axis=1), (source**2).sum(axis=1)
+
+
+def _cosine(inner: Any, length: Any, other: Any) -> Floats:
+    """Return cosines from inner products and squared lengths, 0 where there is no length."""
+    lengths = np.sqrt(length * other)
+    found = np.divide(inner, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return np.asarray(np.clip(found, -1.0, 1.0))
 
 
 def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.intp]:
