@@ -9,11 +9,15 @@ one half is chance, and the other half shows nothing of it. With halves A and B 
 
 t_k is the mean of the cells called k, s_k that of the class, both less their mean over the classes called, so
 that a shift of all classes drops out; in A it is taken off as delta. The kinship of a class is the mean of
-a_k over the halves, with |t_k|^2 taken without the variance that so few cells leave in it: it is low where
-most of the cells called so belong to no class of the source. The kinship of the target is the mean over
-halves and cells, so that a few cells of a class that is there do not speak for a tissue that is not. There
-the variance is left in, which makes it less where cells are few: without it chance looks like kinship among
-few cells. 0.34 is asked.
+a_k over the halves, with |t_k|^2 taken without the variance v_k that so few cells leave in it: it is low
+where most of the cells called so belong to no class of the source. The kinship of the target takes all
+classes at once, of n_k cells each, so that a few cells of a class that is there do not speak for a tissue
+that is not::
+
+    whole = mean over halves of  sum n_k <t_k, s_k> / sqrt(sum n_k (|t_k|^2 - v_k / 2)  sum n_k |s_k|^2)
+
+With all of the variance taken out chance looks like kinship where cells are few, with all of it left in kin
+look like strangers; with half of it either is the same for fifty cells and a thousand. 0.37 is asked.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
 with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
