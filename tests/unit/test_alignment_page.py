@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orthotype.models import kinship
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,7 +28,9 @@ def test_the_table_of_rules_is_made_from_the_results(monkeypatch: pytest.MonkeyP
     assert {row["rule"] for row in rows} == set(settling.RULES)
 
 
-@pytest.mark.parametrize("name", ["other_tissue", "lineages", "sorted_cells"])
+@pytest.mark.parametrize(
+    "name", ["other_tissue", "lineages", "sorted_cells", "kinship_settling", "kinship_rule"]
+)
 def test_the_tables_of_other_tissues_are_made_from_the_results(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -35,3 +39,15 @@ def test_the_tables_of_other_tissues_are_made_from_the_results(
     rows = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["rows"]
     text = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
     assert bench.page(text, rows) == text
+
+
+def test_the_numbers_of_kinship_are_those_of_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    rule = importlib.import_module("kinship_rule")
+    numbers = rule.numbers(json.loads(rule.RESULTS.read_text(encoding="utf-8"))["rows"])
+    asked = {words: number for words, (_, _, number) in numbers.items()}
+    assert asked == {
+        "kinship": kinship.LEAST_KINSHIP,
+        "carried, one type": kinship.LEAST_CARRIED,
+        "carried, few types": kinship.LEAST_OF_FEW,
+    }
