@@ -1,4 +1,4 @@
-"""How kinship, one type and few types were settled: kin and strangers among labelled studies of one species.
+"""How kinship, one type and few types were settled: kin and strangers among labelled studies.
 
 Usage::
 
