@@ -78,7 +78,7 @@ def test_what_half_of_the_genes_foretells_of_few_strangers_is_not_more_than_of_m
     assert np.nanmedian([told(cells(rng, source, FEWEST_CELLS), source) for _ in range(20)]) > 0.6
 
 
-def test_nothing_told_is_not_foreign() -> None:
+def test_less_kinship_than_is_asked_is_foreign_and_nothing_told_is_not() -> None:
     assert not Kinship().foreign
     assert not Kinship(LEAST_KINSHIP).foreign
     assert Kinship(LEAST_KINSHIP - 0.01).foreign

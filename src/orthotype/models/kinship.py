@@ -16,8 +16,8 @@ that is not::
 
     whole = mean over halves of  sum n_k <t_k, s_k> / sqrt(sum n_k (|t_k|^2 - v_k / 2)  sum n_k |s_k|^2)
 
-With all of the variance taken out chance looks like kinship where cells are few, with all of it left in kin
-look like strangers; with half of it either is the same for fifty cells and a thousand. 0.37 is asked.
+With all of the variance taken out chance looks like kinship where cells are few, with all of it left in few
+kin look less like it; with half of it either is much the same for fifty cells and a thousand. 0.37 is asked.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
 with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
@@ -36,7 +36,7 @@ either; a target of which one class alone is called, and that is not of one type
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -142,7 +142,8 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     wholes, alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, classes = float(wholes[~np.isnan(wholes)].mean()) if not np.isnan(wholes).all() else nan, None
+    known = wholes[~np.isnan(wholes)]
+    whole, classes = (float(known.mean()) if len(known) else nan), None
     largest, two = (nan, nan) if n_called is None else _largest(n_called)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
@@ -226,7 +227,7 @@ def _products(own: Floats, source: Floats) -> tuple[Floats, Floats, Floats]:
     return (own * source).sum(axis=1), (own**2).sum(axis=1), (source**2).sum(axis=1)
 
 
-def _cosine(inner: Any, length: Any, other: Any) -> Floats:
+def _cosine(inner: Floats | float, length: Floats | float, other: Floats | float) -> Floats:
     """Return cosines from inner products and squared lengths, 0 where there is no length."""
     lengths = np.sqrt(length * other)
     found = np.divide(inner, lengths, out=np.zeros_like(lengths), where=lengths > 0)
