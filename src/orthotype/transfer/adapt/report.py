@@ -25,14 +25,17 @@ SHARES = (0.25, 0.5, 1.0)
 class HeldOut:
     """How labelled cells are called by models that have not seen them, every class alike.
 
+    A class with one label has none when it is held out: losses and recalls are those of the other classes,
+    where there are any.
+
     Attributes
     ----------
     cells
-        Labelled cells judged.
+        Labelled cells held out.
     loss_before, loss_after
         Mean loss, at most 3 for a cell, before and after adapting.
     recall_before, recall_after
-        Mean recall over the labelled classes, 0 to 1.
+        Mean recall over the classes, 0 to 1.
     by_class
         For each labelled class ``class``, ``cells``, ``recall_before`` and ``recall_after``.
     """
@@ -136,6 +139,16 @@ class AdaptReport:
         return "\n".join(_lines(self))
 
 
+def judging_weights(true: NDArray[np.intp]) -> Floats:
+    """Return what each cell counts, shape (n,): classes alike, if possible without those of one cell.
+
+    >>> judging_weights(np.array([0, 0, 1, 2, 2])).tolist()
+    [0.25, 0.25, 0.0, 0.25, 0.25]
+    """
+    several = np.bincount(true)[true] > 1
+    return class_weights(true, sample_weight=several.astype(np.float64) if several.any() else None)
+
+
 def held_out_scores(
     before: Floats, after: Floats, true: NDArray[np.intp], *, classes: NDArray[np.object_]
 ) -> HeldOut:
@@ -152,7 +165,7 @@ def held_out_scores(
     classes
         Names of the classes.
     """
-    weights = class_weights(true)
+    weights = judging_weights(true)
     right = np.stack([before.argmax(axis=1) == true, after.argmax(axis=1) == true])
     return HeldOut(
         cells=len(true),
@@ -254,7 +267,7 @@ def more_labels(before: Floats, after: Floats, refit: Refit, *, random_state: in
     several = np.bincount(true)[true] >= 2
     if n < FEWEST_FOR_CURVE or several.mean() < 0.5:
         return None
-    weights = class_weights(true)
+    weights = judging_weights(true)
     right = [before.argmax(axis=1) == true]
     for share in SHARES[:-1]:
         scores = refit.held_out(share=share, random_state=random_state)
@@ -274,7 +287,7 @@ def _lines(report: AdaptReport) -> list[str]:
         f"learned from {cells:,} {report.species} cells of {len(report.cells_per_class):,} classes",
         f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "
-        f"{held.recall_after:.2f} after",
+        f"{held.recall_after:.2f} after" + _only_labels(report),
     ]
     lines += [f"new class: {name}" + _begun(relative) for name, relative in report.new_classes.items()]
     lines += [f"{name} is {other}: {why}" for name, (other, why) in report.matched.items()]
@@ -288,6 +301,13 @@ def _lines(report: AdaptReport) -> list[str]:
             for each in report.doubtful[:10]
         ]
     return [*lines, _outlook(report.more_labels)]
+
+
+def _only_labels(report: AdaptReport) -> str:
+    """Say how many classes were not judged, since they have one label."""
+    only, n_classes = sum(n == 1 for n in report.cells_per_class.values()), len(report.cells_per_class)
+    named = "1 class" if only == 1 else f"{only:,} classes"
+    return f", without {named} of one label" if 0 < only < n_classes else ""
 
 
 def _begun(relative: str) -> str:
