@@ -114,6 +114,7 @@ def told_by(before: Kinship, found: Any) -> dict[str, Any]:
     return {
         "n": len(found.predictions),
         "whole": None if isnan(end.whole) else end.whole,
+        "least": None if isnan(end.whole) else end.least,
         "largest": before.largest,
         "largest_two": before.largest_two,
         "carried": None if isnan(before.carried) else before.carried,
@@ -201,8 +202,9 @@ def kinship_table(frame: pd.DataFrame) -> str:
     """Return the kinship of strangers and of kin by the number of cells, as a Markdown table."""
     lines = [
         "| cells | strangers: targets | one class alone called: foreign | nothing told | kinship, mean (sd) "
-        "| highest | unknown | kin: targets | kinship, mean (sd) | lowest | one class alone called |",
-        "|---" * 11 + "|",
+        "| lower end, highest | held foreign | unknown | kin: targets | kinship, mean (sd) "
+        "| lower end, lowest | one class alone called |",
+        "|---" * 12 + "|",
     ]
     for words, (low, high) in SIZES.items():
         here = frame[frame["n"].between(low, high)]
@@ -214,11 +216,12 @@ def kinship_table(frame: pd.DataFrame) -> str:
             f"{lone.sum()}",
             f"{(strange['whole'].isna() & ~lone).sum()}",
             f"{whole.mean():.2f} ({whole.std():.2f})",
-            f"{whole.max():.2f}",
+            f"{strange['least'].max():.2f}",
+            f"{strange['foreign'].mean():.2f}",
             f"{strange['unknown'].mean():.2f}",
             f"{len(own)}",
             f"{own['whole'].mean():.2f} ({own['whole'].std():.2f})",
-            f"{own['whole'].min():.2f}",
+            f"{own['least'].min():.2f}",
             f"{own['foreign'].sum()}",
         ]
         lines.append(f"| {words} | {' | '.join(cells)} |")

@@ -25,11 +25,16 @@ def cells(rng: np.random.Generator, of: np.ndarray, n: int = 600) -> sp.csr_arra
     return sp.csr_array(rng.poisson(level).astype(np.float32))
 
 
-def told(rows: sp.csr_array, source: np.ndarray, present: np.ndarray | None = None) -> float:
-    """Return the kinship of the whole where the shift is what the cells differ by on average."""
+def kin_of(rows: sp.csr_array, source: np.ndarray, present: np.ndarray | None = None) -> Kinship:
+    """Return what is found where the shift is what the cells differ by on average."""
     shift = np.asarray(rows.mean(axis=0)).ravel() - source.mean(axis=0)
     everywhere = np.ones(N_GENES, dtype=bool)
-    return kinship(rows, source, shift=shift, present=everywhere if present is None else present).whole
+    return kinship(rows, source, shift=shift, present=everywhere if present is None else present)
+
+
+def told(rows: sp.csr_array, source: np.ndarray, present: np.ndarray | None = None) -> float:
+    """Return the kinship of the whole."""
+    return kin_of(rows, source, present).whole
 
 
 def classes_told(rows: sp.csr_array, source: np.ndarray) -> np.ndarray:
@@ -69,19 +74,33 @@ def test_a_few_cells_of_classes_that_are_there_do_not_speak_for_the_others(rng: 
     assert found.foreign
 
 
-def test_what_half_of_the_genes_foretells_of_few_strangers_is_not_more_than_of_many(
-    rng: np.random.Generator,
-) -> None:
+def test_few_strangers_are_no_surer_to_be_kin_than_many_and_few_kin_are_kin(rng: np.random.Generator) -> None:
     source = means(rng)
-    many, few = ([told(cells(rng, means(rng), n), source) for _ in range(20)] for n in (600, FEWEST_CELLS))
-    assert np.quantile(few, 0.9) < np.quantile(many, 0.9) + 0.05
-    assert np.nanmedian([told(cells(rng, source, FEWEST_CELLS), source) for _ in range(20)]) > 0.6
+    many, few = (
+        [kin_of(cells(rng, means(rng), n), source).least for _ in range(20)] for n in (600, FEWEST_CELLS)
+    )
+    assert np.nanquantile(few, 0.9) < np.nanquantile(many, 0.9) + 0.05
+    kin = [kin_of(cells(rng, source, FEWEST_CELLS), source) for _ in range(20)]
+    assert np.nanmedian([some.whole for some in kin]) > 0.8
+    assert np.mean([some.foreign for some in kin]) <= 0.1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_standard_error_is_how_far_draws_lie_apart(rng: np.random.Generator, share: float) -> None:
+    source = means(rng)
+    there = share * source + (1.0 - share) * means(rng)
+    draws = [kin_of(cells(rng, there, 120), source) for _ in range(60)]
+    apart, said = np.std([some.whole for some in draws]), np.median([some.error for some in draws])
+    assert 0.5 < said / apart < 2
+    assert all(some.least < some.whole for some in draws)
+    assert kin_of(cells(rng, there, 3000), source).error < said / 2
 
 
 def test_less_kinship_than_is_asked_is_foreign_and_nothing_told_is_not() -> None:
     assert not Kinship().foreign
     assert not Kinship(LEAST_KINSHIP).foreign
     assert Kinship(LEAST_KINSHIP - 0.01).foreign
+    assert Kinship(LEAST_KINSHIP + 0.1, error=0.1).foreign
 
 
 @pytest.mark.parametrize(

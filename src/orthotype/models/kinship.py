@@ -14,10 +14,11 @@ where most of the cells called so belong to no class of the source. The kinship 
 classes at once, of n_k cells each, so that a few cells of a class that is there do not speak for a tissue
 that is not::
 
-    whole = mean over halves of  sum n_k <t_k, s_k> / sqrt(sum n_k (|t_k|^2 - v_k / 2)  sum n_k |s_k|^2)
+    whole = mean over halves of  sum n_k <t_k, s_k> / sqrt(sum n_k (|t_k|^2 - v_k)  sum n_k |s_k|^2)
 
-With all of the variance taken out chance looks like kinship where cells are few, with all of it left in few
-kin look less like it; with half of it either is much the same for fifty cells and a thousand. 0.37 is asked.
+Where cells are few it is far from exact, and chance may look like kinship. So its standard error is taken, by
+a jackknife that leaves out every tenth cell in turn, and the lower end of its 95 % interval (one-sided) must
+be 0.35: cells are kin of the source if that is sure.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
 with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
@@ -45,7 +46,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Settled by benchmarks/kinship_rule.py (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.37
+LEAST_KINSHIP: Final = 0.35
 NEARLY_ALL: Final = 0.9
 MOST: Final = 0.5
 LEAST_CARRIED: Final = 0.19
@@ -54,7 +55,8 @@ N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
 LEAST_LENGTH: Final = 0.1
-NOISE_OF_WHOLE: Final = 0.5
+N_PARTS: Final = 10
+SURE: Final = 1.645
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,8 @@ class Kinship:
         Share of them that half of the genes call the most common class.
     carried
         How far the cells carry the genes of the classes they are called, a cosine; NaN after a shift.
+    error
+        Standard error of ``whole``.
     """
 
     whole: float = nan
@@ -82,6 +86,12 @@ class Kinship:
     largest_two: float = nan
     by_halves: float = nan
     carried: float = nan
+    error: float = 0.0
+
+    @property
+    def least(self) -> float:
+        """The lower end of the 95 % interval of ``whole``."""
+        return self.whole - SURE * self.error
 
     @property
     def one_type(self) -> bool:
@@ -107,7 +117,7 @@ class Kinship:
     @property
     def foreign(self) -> bool:
         """Whether the cells are no kin of the source; False where nothing tells."""
-        return not self.one_type and (self.lone or self.whole < LEAST_KINSHIP)
+        return not self.one_type and (self.lone or self.least < LEAST_KINSHIP)
 
 
 def kinship(
@@ -142,8 +152,8 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     wholes, alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
-    known = wholes[~np.isnan(wholes)]
-    whole, classes = (float(known.mean()) if len(known) else nan), None
+    whole, error = _estimated(wholes)
+    classes = None
     largest, two = (nan, nan) if n_called is None else _largest(n_called)
     if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
         whole = nan
@@ -157,7 +167,23 @@ def kinship(
         largest_two=two,
         by_halves=float((sizes.max(axis=1) / sizes.sum(axis=1)).mean()),
         carried=nan if shift.any() else _mean(carried, sizes),
+        error=error,
     )
+
+
+def _estimated(wholes: Floats) -> tuple[float, float]:
+    """Return the mean over halves of what all cells tell, and its standard error.
+
+    Parameters
+    ----------
+    wholes
+        What all cells tell, and all but each part of them, NaN where nothing, shape (n_halves, 1 + N_PARTS).
+    """
+    told = wholes[~np.isnan(wholes).any(axis=1)]
+    if not len(told):
+        return nan, 0.0
+    whole, *without = told.mean(axis=0)
+    return float(whole), float(np.sqrt((N_PARTS - 1) * np.var(without)))
 
 
 def _largest(n_called: NDArray[np.intp]) -> tuple[float, float]:
@@ -183,11 +209,11 @@ def _halves(genes: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray
 class _Foretold(NamedTuple):
     """What one half of the genes says of the other, NaN where hardly a cell is called so.
 
-    ``whole`` says how alike all classes are to the cells called so, ``alike`` each of them, ``carried`` how
-    far the cells carry its genes, and ``sizes`` how many they are.
+    ``wholes`` says how alike all classes are to the cells called so, and again without each part of them,
+    ``alike`` each class, ``carried`` how far the cells carry its genes, and ``sizes`` how many they are.
     """
 
-    whole: float
+    wholes: Floats
     alike: Floats
     carried: Floats
     sizes: NDArray[np.intp]
@@ -203,23 +229,33 @@ def _foretold(
     """Call cells by the known genes, and compare them with what they are called in the others."""
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
     none, sizes = np.full((2, len(means)), nan), np.bincount(codes, minlength=len(means))
-    told = _Foretold(nan, none[0], none[1], sizes)
+    told = _Foretold(np.full(1 + N_PARTS, nan), none[0], none[1], sizes)
     called = np.flatnonzero(sizes >= FEWEST_OF_A_CLASS)
     if not len(called):
         return told
-    n, sums, squares = _sums(sp.csr_array(columns[:, other]), codes, called)
-    own = sums / n[:, None]
-    noise = ((squares / n[:, None] - own**2) / np.maximum(n - 1.0, 1.0)[:, None]).sum(axis=1)
-    centre, source = means[:, other].mean(axis=0), means[called][:, other]
+    parts = _sums(sp.csr_array(columns[:, other]), codes, called)
+    every = parts.all()
+    own, centre, source = every.means, means[:, other].mean(axis=0), means[called][:, other]
     up, less = source > centre, own - centre
     less -= less.mean(axis=1, keepdims=True)
     told.carried[called] = _cosine(*_products(up * less, up * (source - centre)))
     if len(called) < 2:
         return told
     inner, lengths, theirs = _products(own - own.mean(axis=0), source - source.mean(axis=0))
-    told.alike[called] = _cosine(inner, np.maximum(lengths - noise, LEAST_LENGTH * lengths), theirs)
-    length = max(n @ (lengths - NOISE_OF_WHOLE * noise), LEAST_LENGTH * (n @ lengths))
-    return told._replace(whole=float(_cosine(n @ inner, length, n @ theirs)))
+    told.alike[called] = _cosine(inner, np.maximum(lengths - every.noise, LEAST_LENGTH * lengths), theirs)
+    told.wholes[:] = [_whole(some, source) for some in (every, *parts.but_one())]
+    return told
+
+
+def _whole(cells: "_Sums", source: Floats) -> float:
+    """Return how alike all classes are to the cells called so."""
+    some = cells.n > 1
+    if np.count_nonzero(some) < 2:
+        return nan
+    n, own, source = cells.n[some], cells.means[some], source[some]
+    inner, lengths, theirs = _products(own - own.mean(axis=0), source - source.mean(axis=0))
+    length = max(n @ (lengths - cells.noise[some]), LEAST_LENGTH * (n @ lengths))
+    return float(_cosine(n @ inner, length, n @ theirs))
 
 
 def _products(own: Floats, source: Floats) -> tuple[Floats, Floats, Floats]:
@@ -242,15 +278,45 @@ def _called(cells: sp.csr_array, means: Floats, shift: Floats) -> NDArray[np.int
     return np.asarray(((cells @ offsets.T - offsets @ (centre + shift)) / lengths).argmax(axis=1))
 
 
-def _sums(
-    cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]
-) -> tuple[Floats, Floats, Floats]:
-    """Return the number, the sum and the sum of squares of the cells of each class."""
-    place = np.searchsorted(called, codes)
-    inside = np.isin(codes, called)
-    n = int(inside.sum())
-    chosen = sp.csr_array(
-        (np.ones(n), (place[inside], np.flatnonzero(inside))), shape=(len(called), len(codes))
+class _Sums(NamedTuple):
+    """Cells called each class: how many, their sums, and the sums of their squares over all genes.
+
+    Shapes (n_classes,), (n_classes, n_genes) and (n_classes,), of parts of the cells with one axis more.
+    """
+
+    n: Floats
+    sums: Floats
+    squares: Floats
+
+    def all(self) -> "_Sums":
+        """Return all parts together."""
+        return _Sums(*(each.sum(axis=0) for each in self))
+
+    def but_one(self) -> Iterator["_Sums"]:
+        """Yield all parts together but one, each in turn."""
+        every = self.all()
+        for part in range(len(self.n)):
+            yield _Sums(*(whole - each[part] for whole, each in zip(every, self, strict=True)))
+
+    @property
+    def means(self) -> Floats:
+        return self.sums / np.maximum(self.n, 1.0)[:, None]
+
+    @property
+    def noise(self) -> Floats:
+        """Return the variance that so few cells leave in the squared length of their mean."""
+        spread = self.squares / np.maximum(self.n, 1.0) - (self.means**2).sum(axis=1)
+        return np.asarray(spread / np.maximum(self.n - 1.0, 1.0))
+
+
+def _sums(cells: sp.csr_array, codes: NDArray[np.intp], called: NDArray[np.intp]) -> _Sums:
+    """Return the sums of the cells of each class, in parts of every tenth cell."""
+    inside = np.flatnonzero(np.isin(codes, called))
+    row = inside % N_PARTS * len(called) + np.searchsorted(called, codes[inside])
+    shape = (N_PARTS, len(called))
+    chosen = sp.csr_array((np.ones(len(inside)), (row, inside)), shape=(shape[0] * shape[1], len(codes)))
+    return _Sums(
+        np.bincount(row, minlength=chosen.shape[0]).astype(np.float64).reshape(shape),
+        (chosen @ cells).toarray().reshape(*shape, -1),
+        np.asarray((chosen @ cells.power(2)).sum(axis=1)).reshape(shape),
     )
-    sizes = np.bincount(place[inside], minlength=len(called)).astype(np.float64)
-    return sizes, (chosen @ cells).toarray(), (chosen @ cells.power(2)).toarray()

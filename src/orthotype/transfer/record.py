@@ -42,9 +42,9 @@ def annotation_record(
     -------
     ``classes``, ``model_hash``, ``orthotype_version`` and ``details``, a JSON object with the model's
     ``card``, the gene ``coverage``, the ``genes`` that speak for each class with their means in source and
-    target, the species ``shift``, what ``alignment`` changed, the ``proposals``, the ``kinship`` (None where
-    it cannot be told), the ``ratios`` of likeness and the ``run``; and the tables of
-    :mod:`orthotype.transfer.biology`.
+    target, the species ``shift``, what ``alignment`` changed, the ``proposals``, the ``kinship`` and the
+    lower end of its interval (None where it cannot be told), the ``ratios`` of likeness and the ``run``; and
+    the tables of :mod:`orthotype.transfer.biology`.
     """
     table, shift, pair = found.table, found.shift, Pair.of(state, found)
     details = {
@@ -58,6 +58,7 @@ def annotation_record(
             **found.effect.to_dict(state.classes),
         },
         "kinship": None if isnan(found.kinship.whole) else found.kinship.whole,
+        "kinship_least": None if isnan(found.kinship.whole) else found.kinship.least,
         "ratios": found.ratios,
         "proposals": proposals.to_records(),
         "run": {
