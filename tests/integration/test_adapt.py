@@ -172,6 +172,23 @@ def test_a_name_of_nothing_known_is_a_new_class_that_begins_as_what_its_cells_we
     assert adapted.card["class_ontology_term_ids"].get("my cells", "") == ""
 
 
+def test_a_class_that_labels_contradict_is_told_and_comes_back_with_a_label(
+    small_model: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    labels = few(small_human, 3, classes=(DUCTAL,)).map(lambda _: "tuft cell")
+    with pytest.warns(OrthotypeWarning, match="new to the model: tuft cell"):
+        adapted = small_model.adapt(small_human, labels=labels, new_classes=["tuft cell"])
+    report = adapted.adapt_report_
+    assert report.contradicted == (DUCTAL,)
+    assert f"{DUCTAL} gives way to labels; if it is there, label a cell of it" in str(report)
+    assert report.to_dict()["contradicted"] == [DUCTAL]
+    both = pd.concat([labels, few(small_human, 4, classes=(DUCTAL,)).tail(1)])
+    with pytest.warns(OrthotypeWarning, match="new to the model"):
+        again = small_model.adapt(small_human, labels=both, new_classes=["tuft cell"])
+    assert again.adapt_report_.contradicted == ()
+    assert "gives way" not in str(again.adapt_report_)
+
+
 def test_a_near_spelling_is_the_class_and_told(small_model: ot.LabelTransfer, small_human: AnnData) -> None:
     labels = few(small_human, 3)
     spelled = labels.replace({ALPHA: "Pancreatic A-cells", BETA: "pancreatic beta cell"})

@@ -22,6 +22,7 @@ def report() -> AdaptReport:
         cells_per_class={"a": 3, "b": 2},
         new_classes={},
         matched={},
+        contradicted=(),
         start="source",
         aligned=True,
         strength=1.0,

@@ -183,6 +183,7 @@ def _report(
         cells_per_class={str(name): k for name, k in zip(classes, counts, strict=True) if k},
         new_classes=dict(relatives),
         matched=as_pairs(names.matched, names.known),
+        contradicted=tuple(str(name) for name in classes[evidence.contradicted]),
         start=task.start.name,
         aligned=aligned,
         strength=found.strength,

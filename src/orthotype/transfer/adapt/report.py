@@ -82,6 +82,8 @@ class AdaptReport:
         New class to the class whose weights it began with, "" for the mean of all.
     matched
         Label to class of the model and reason, where the label is not the very name of the class.
+    contradicted
+        Classes without a label that labels contradict: what the model calls so, people call otherwise.
     start
         ``"source"``, ``"target shift"`` or ``"label shift"``.
     aligned
@@ -112,6 +114,7 @@ class AdaptReport:
     cells_per_class: dict[str, int]
     new_classes: dict[str, str]
     matched: dict[str, tuple[str, str]]
+    contradicted: tuple[str, ...]
     start: str
     aligned: bool
     strength: float
@@ -128,7 +131,7 @@ class AdaptReport:
         """Return plain JSON values."""
         found = asdict(self)
         found["matched"] = {name: list(pair) for name, pair in self.matched.items()}
-        for name in ("doubtful", "moved", "labels"):
+        for name in ("contradicted", "doubtful", "moved", "labels"):
             found[name] = list(found[name])
         found["held_out"]["by_class"] = list(self.held_out.by_class)
         if self.more_labels is not None:
@@ -291,6 +294,9 @@ def _lines(report: AdaptReport) -> list[str]:
     ]
     lines += [f"new class: {name}" + _begun(relative) for name, relative in report.new_classes.items()]
     lines += [f"{name} is {other}: {why}" for name, (other, why) in report.matched.items()]
+    lines += [
+        f"{name} gives way to labels; if it is there, label a cell of it" for name in report.contradicted
+    ]
     if report.target_cells:
         lines.append(f"labels that changed: {report.n_moved:,} of {report.target_cells:,} cells")
         lines += [f"  {move['cells']:,}  {move['from']} -> {move['to']}" for move in report.moved[:10]]
