@@ -63,7 +63,7 @@ BUNDLED: Final = ("Baron mouse", "Baron human")
 RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "settled": ({}, "as it is"),
     "calls": ({"LEAST_KIN": 0.0}, "groups by what cells are called alone"),
-    "damped": ({"DOUBT_POWER": 0.5}, "doubt of a group damped: (0.1 + doubt)^0.5"),
+    "undamped": ({"DOUBT_POWER": 1.0}, "doubt of a group not damped: 0.1 + doubt"),
     "doubt first": ({"TYPICAL": 0}, "doubtful cells from the first label on"),
     "typical": ({"TYPICAL": 10**6}, "typical cells only"),
 }

@@ -32,7 +32,7 @@ def test_the_tutorial_runs_and_says_what_the_page_says(tmp_path: Path) -> None:
     assert (tmp_path / "pancreas_human.safetensors").is_file()
 
     said, shown = done.stdout.splitlines(), block("text").splitlines()
-    assert said[0] == shown[0] == "learned from 20 human cells of 11 classes"
+    assert said[0] == shown[0] == "learned from 20 human cells of 12 classes"
     assert said[2].startswith("mean recall of held-out")
     assert said[2].endswith("classes of one label")
     acinar = next(line.split() for line in said if line.startswith("pancreatic acinar cell"))

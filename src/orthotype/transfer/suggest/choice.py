@@ -4,11 +4,11 @@
 by the class that they are nearest to: a rare type that the model lacks mostly lies beside another class than
 a common one. Labels are dealt out one after the other to the group with the largest
 
-    v_g / (2 l_g + 1),  twice v_g without a label,      v_g = size_g^0.35 (0.1 + doubt_g)
+    v_g / (2 l_g + 1),  twice v_g without a label,      v_g = size_g^0.35 (0.1 + doubt_g)^0.5
 
 with l_g the labels it has (Sainte-Lague's rule for seats of a parliament). A group without a label comes
 soon, a large or doubtful one more often; but size is damped, so that a rare class gets its label and one
-large unknown group not all of them.
+large unknown group not all of them, and so is doubt: what the model is sure of may have another name.
 
 **Within a group.** Cells of a group are alike by S_ij = exp(-d_ij^2 / (r_i r_j)), with d_ij their distance
 and r_i that to the fifth nearest, which adapts to dense and thin places. The next cell j is the one for which
@@ -35,7 +35,7 @@ from orthotype.models.linear.threads import one_blas_thread
 Floats = NDArray[np.float64]
 
 SIZE_POWER = 0.35
-DOUBT_POWER = 1.0
+DOUBT_POWER = 0.5
 LEAST_DOUBT = 0.1
 FIRST = 0.5
 SCALE_AT = 5
