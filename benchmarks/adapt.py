@@ -49,7 +49,7 @@ from orthotype.transfer.coverage import without_missing
 from orthotype.transfer.target import Target
 from suggest import COLUMN, Pair, pairs
 
-CELLS = (1, 2, 5, 10, 30)
+CELLS = (1, 2, 5, 10, 30, 200)
 WRONG = (10, 30)
 SOME = (("half", 1), ("half", 5), ("random", 10), ("random", 40), ("random", 160))
 FEWEST = 3

@@ -2,7 +2,8 @@
 
 Usage::
 
-    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/adapt_settling.py [--seeds 1] [--rules RULE ...] [--page]
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/adapt_settling.py
+        [--seeds 1] [--rules RULE ...] [--many] [--page]
 
 The studies of ``benchmarks/suggest_settling.py`` and, with the development data, two batches of Paul: one
 donor is the source, up to 900 cells of the others are the target. Each comes ten times:
@@ -21,8 +22,9 @@ donor is the source, up to 900 cells of the others are the target. Each comes te
 
 Labels of 1, 2, 5 and 30 cells of every class, of 1 and 5 of every second class alone, of 40 cells at random,
 and of 10 of every class with a tenth of them wrong; scores as in ``benchmarks/adapt.py``. A rule is
-``adapt`` with some of its constants replaced. Results: ``benchmarks/results/adapt_settling.json`` and the
-table of ``docs/adapt.md``.
+``adapt`` with some of its constants replaced. ``--many`` asks for labels of 100 and 200 cells of every class
+(all that may be labelled where there are fewer), with targets of up to 1,500 cells. Results:
+``benchmarks/results/adapt_settling.json`` and the tables of ``docs/adapt.md``.
 """
 
 import argparse
@@ -55,17 +57,20 @@ from engine.page import between
 from orthotype.models.linear import reduced
 from orthotype.transfer.adapt import anchors, lesson, refit, starts
 from suggest import COLUMN, Pair
-from suggest_settling import batches_of_paul, changed, studies
+from suggest_settling import MOST_CELLS, batches_of_paul, changed, studies
 
 RESULTS = Path(__file__).parent / "results" / "adapt_settling.json"
 PAGE = Path(__file__).parents[1] / "docs" / "adapt.md"
 BEGIN, END = "<!-- made by benchmarks/adapt_settling.py -->", "<!-- settled -->"
+BEGIN_MANY, END_MANY = "<!-- made by benchmarks/adapt_settling.py --many -->", "<!-- settled: many -->"
 ASKED = (
     *(("all", n) for n in (1, 2, 5, 30)),
     *(("half", n) for n in (1, 5)),
     ("random", 40),
     ("wrong", 10),
 )
+MANY: Final = (("all", 100), ("all", 200))
+MOST_WITH_MANY = 1500
 
 
 def no_stand_ins(codes: Any, known: Any, unlabelled: Any, *rest: Any) -> tuple[Any, Any]:
@@ -73,6 +78,7 @@ def no_stand_ins(codes: Any, known: Any, unlabelled: Any, *rest: Any) -> tuple[A
     return unlabelled[:0], np.empty(0, dtype=np.intp)
 
 
+Asked = tuple[tuple[str, int], ...]
 # What each rule replaces, and what it is called on the page.
 RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
     "settled": ({}, "**as it is**"),
@@ -93,6 +99,16 @@ RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
     "anyone": ({(anchors, "COVERED"): 0.0}, "as if labels covered the target"),
     "patient": ({(anchors, "CONTRADICTED"): np.inf}, "never contradicted"),
 }
+MANY_RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
+    "settled": ({}, "**as it is**"),
+    "cheap": ({(refit, "DEARER"): 1.0}, "from nothing at one penalty for any number"),
+    "dear": ({(refit, "MANY_LABELS"): 1e-9}, "at thirty times that for any number"),
+    "dearest": (
+        {(refit, "MANY_LABELS"): 1e-9, (refit, "DEARER"): 300.0},
+        "at three hundred times that for any number",
+    ),
+    "around": ({(refit, "FROM_NOTHING"): 0.0}, "around the start alone"),
+}
 WAYS: Final = {
     "source": "source alone",
     "aligned": "aligned source",
@@ -101,9 +117,9 @@ WAYS: Final = {
 }
 
 
-def forms(folder: str | None) -> Iterator[Pair]:
+def forms(folder: str | None, most: int = MOST_CELLS) -> Iterator[Pair]:
     """Yield every study in its ten forms."""
-    found = list(studies(folder))
+    found = list(studies(folder, most))
     if folder is not None:
         found.append(batches_of_paul(folder))
     for name, source, target, species in found:
@@ -164,9 +180,9 @@ def surer(task: Task) -> Task:
     return replace(task, state=replace(task.state, temperature=task.state.temperature / 5))
 
 
-def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
+def measured(task: Task, rules: dict[str, Any], asked_for: Asked = ASKED) -> Iterator[dict[str, Any]]:
     """Yield the rows of every way and rule."""
-    for part, n in ASKED:
+    for part, n in asked_for:
         cells = asked_of(task, part, n)
         labels = spoiled(task.true[cells], task.seed) if part == "wrong" else task.true[cells]
         labelled = set(task.true[cells])
@@ -177,9 +193,9 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
             *(by_hand(task, cells) if part != "wrong" else ()),
         ]:
             yield base | {"way": way} | group_scores(task, model, classes, labelled)
-        for rule in rules:
+        for rule, (values, _) in rules.items():
             with ExitStack() as replaced:
-                for (module, name), value in RULES[rule][0].items():
+                for (module, name), value in values.items():
                     replaced.enter_context(patch.object(module, name, value))
                 state, _ = adapted(task, cells, labels)
             yield base | {"way": rule} | group_scores(task, mean_model(state), state.classes, labelled)
@@ -193,15 +209,15 @@ COLUMNS: Final = {
 }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], rules: dict[str, Any] = RULES, asked_for: Asked = ASKED) -> str:
     """Return the mean recalls of every way as a Markdown table."""
     frame = pd.DataFrame(rows)
-    head = [f"{n}: {COLUMNS[part][1]}" for part, n in ASKED]
+    head = [f"{n}: {COLUMNS[part][1]}" for part, n in asked_for]
     lines = [f"| labels per class | {' | '.join(head)} |", "|---" * (1 + len(head)) + "|"]
-    for way, words in (WAYS | {rule: text for rule, (_, text) in RULES.items()}).items():
+    for way, words in (WAYS | {rule: text for rule, (_, text) in rules.items()}).items():
         here = frame[frame["way"] == way]
         cells = []
-        for part, n in ASKED:
+        for part, n in asked_for:
             found = here[(here["part"] == part) & (here["cells"] == n)][list(COLUMNS[part][0])].mean()
             cells.append(" / ".join("" if np.isnan(value) else f"{value:.3f}" for value in found))
         if len(here):
@@ -209,28 +225,39 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def page(text: str, rows: list[dict[str, Any]]) -> str:
-    """Return the page with its table made anew."""
-    return between(text, BEGIN, END, table(rows))
+def page(text: str, found: dict[str, Any]) -> str:
+    """Return the page with its tables made anew."""
+    text = between(text, BEGIN, END, table(found["rows"]))
+    return between(text, BEGIN_MANY, END_MANY, table(found["many"], MANY_RULES, MANY))
+
+
+def run(
+    folder: str | None, seeds: int, rules: dict[str, Any], *, many: bool
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of every task."""
+    for pair in forms(folder, MOST_WITH_MANY if many else MOST_CELLS):
+        for task in tasks(pair, seeds):
+            task = surer(task) if pair.name.endswith(("sure", "poor")) else task
+            yield list(measured(task, rules, MANY if many else ASKED))
+        print(pair.name, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rules", nargs="*", default=list(RULES))
+    parser.add_argument("--many", action="store_true")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": [], "many": []}
     if not options.page:
-        rows = []
-        for pair in forms(os.environ.get("ORTHOTYPE_REAL_DATA")):
-            for task in tasks(pair, options.seeds):
-                task = surer(task) if pair.name.endswith(("sure", "poor")) else task
-                rows += measured(task, options.rules)
-                RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-            print(pair.name, flush=True)
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        rules = MANY_RULES if options.many else {rule: RULES[rule] for rule in options.rules}
+        rows = found["many" if options.many else "rows"] = []
+        for some in run(os.environ.get("ORTHOTYPE_REAL_DATA"), options.seeds, rules, many=options.many):
+            rows += some
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from orthotype.models.linear.reduced import FewRows, Metric
+from orthotype.models.linear.reduced import FewRows, Metric, Products
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
+from orthotype.transfer.adapt import refit as refit_module
 from orthotype.transfer.adapt.anchors import Anchors, anchor_cells
 from orthotype.transfer.adapt.lesson import to_their_like
 from orthotype.transfer.adapt.refit import AroundStart, Evidence, FromNothing, Refit, trust
@@ -304,6 +305,36 @@ def test_what_labels_reach_is_a_label_more_from_nothing_unless_labels_are_held_o
     without = joined.weights(codes != 0, stand_ins=False)
     assert without[-2] == 0.0, "it was reached from the label that is held out"
     assert without[-1] > 0.0
+
+
+def evidence_of(X: csr_array, codes: np.ndarray) -> Evidence:
+    """Return labelled cells alone, without anchors."""
+    none = np.zeros(K, dtype=bool)
+    anchors = Anchors(csr_array((0, X.shape[1])), np.empty(0, dtype=np.intp), none, none)
+    return Evidence.of(X, codes.astype(np.intp), anchors, random_state=0)
+
+
+@pytest.mark.parametrize(("n", "factor"), [(4, 1.0), (200, 1.0), (300, 15.5), (400, 30.0), (800, 30.0)])
+def test_from_nothing_is_dearer_with_many_labels(rng: np.random.Generator, n: int, factor: float) -> None:
+    assert evidence_of(*simulated(n, rng)).dearer == pytest.approx(factor)
+
+
+def test_as_many_labels_as_genes_are_not_told_apart_to_the_letter(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_noise(n: int) -> tuple[csr_array, np.ndarray]:
+        X, codes = simulated(n, rng)
+        noise = np.log1p(rng.poisson(0.4, size=(n, 400 - P)))
+        return csr_array(np.hstack([X.toarray(), noise])), codes
+
+    (X, codes), (others, true) = with_noise(400), with_noise(1000)
+    right = []
+    for factor in (1.0, refit_module.DEARER):
+        monkeypatch.setattr(refit_module, "DEARER", factor)
+        evidence = evidence_of(X, codes)
+        coef, level = FromNothing(evidence, Products.of(evidence.X), np.zeros((400, K))).fit().expand()
+        right.append(recall(others @ coef.T + level, true))
+    assert right[1] > right[0] + 0.05
 
 
 def test_cells_that_labels_reach_outdo_a_start_that_takes_two_classes_for_one(

@@ -12,10 +12,12 @@ is mostly noise: rows are moved along the axes of the metric to where the cells 
 
 *From nothing*, least squares tell every labelled class from all others by one and zero, times seven
 (:mod:`orthotype.models.linear.ridge`), all genes alike, no row moved, at the same alpha. They know no source
-that could mislead them. With 2.5 labels per class or less, the cells that labels reach by the fit around the
-start (:mod:`orthotype.transfer.adapt.walk`) are one label more of their class. Of the mean this fit has half
-from two labels per class on, cells reached included, nothing where every class has a single one, and a share
-in between; the start is worth the rest. Two fits that err differently are better together than either.
+that could mislead them. As labels near the number of genes, rows that are mostly noise would be told apart to
+the letter: from fifty labels per class on alpha grows, to thirty times as much at a hundred. With 2.5 labels
+per class or less, the cells that labels reach by the fit around the start
+(:mod:`orthotype.transfer.adapt.walk`) are one label more of their class. Of the mean this fit has half from
+two labels per class on, cells reached included, nothing where every class has a single one, and a share in
+between; the start is worth the rest. Two fits that err differently are better together than either.
 
 Classes weigh alike. Around the start, a stand-in counts beside the labels of a class as one more. A class
 without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth to three
@@ -50,6 +52,8 @@ Floats = NDArray[np.float64]
 
 STRENGTH: Final = 0.0024
 FROM_NOTHING: Final = 0.5
+MANY_LABELS: Final = 50.0
+DEARER: Final = 30.0
 SURE: Final = 7.0
 ANCHORS_SURE: Final = 5.0
 N_FOLDS: Final = 5
@@ -138,6 +142,12 @@ class Evidence:
         """Share of the fit from nothing in the mean, 0 to a half: by labels, and cells reached, per class."""
         per_class = (self.n_labelled + self.n_reached) / max(int(self.moving.sum()), 1)
         return FROM_NOTHING * min(per_class - 1.0, 1.0)
+
+    @property
+    def dearer(self) -> float:
+        """Factor of the penalty of the fit from nothing, by labels per class."""
+        per_class = self.n_labelled / max(int(self.moving.sum()), 1)
+        return 1.0 + (DEARER - 1.0) * float(np.clip(per_class / MANY_LABELS - 1.0, 0.0, 1.0))
 
     def learned(self, counts: NDArray[Any] | None = None) -> NDArray[np.bool_]:
         """Return the classes of labelled cells that count, and those that labels contradict."""
@@ -257,7 +267,7 @@ class FromNothing:
         self.evidence, self._products = evidence, products
         centre = np.asarray(products.X.T @ evidence.weights(stand_ins=False))
         _, lengths, _ = products.centred(centre, Metric.plain(len(centre)))
-        self.strength = evidence.strength(float(lengths.mean()))
+        self.strength = evidence.dearer * evidence.strength(float(lengths.mean()))
         rows = np.arange(len(evidence.codes))
         n, last = evidence.n_labelled, len(rows) - evidence.n_reached
         sure = np.where((rows < n) | (rows >= last), SURE, 0.0)
