@@ -104,7 +104,7 @@ def test_another_tissue_comes_back_mostly_unknown_and_says_so(
         assert (told.status == "unknown").mean() > 0.8
 
 
-@pytest.mark.parametrize(("n_cells", "least"), [(300, 0.8), (100, 0.8)])
+@pytest.mark.parametrize(("n_cells", "least"), [(300, 0.8), (100, 0.8), (50, 0.8)])
 def test_few_cells_of_another_tissue_are_told_from_few_of_the_same(
     human: anndata.AnnData, n_cells: int, least: float
 ) -> None:

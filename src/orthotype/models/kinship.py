@@ -16,9 +16,9 @@ that is not::
 
     whole = mean over halves of  sum n_k <t_k, s_k> / sqrt(sum n_k (|t_k|^2 - v_k)  sum n_k |s_k|^2)
 
-Where cells are few it is far from exact, and chance may look like kinship. So its standard error is taken, by
-a jackknife that leaves out every tenth cell in turn, and the lower end of its 95 % interval (one-sided) must
-be 0.35: cells are kin of the source if that is sure.
+over classes that five cells are called. Where cells are few it is far from exact, and chance may look like
+kinship. So its standard error is taken, by a jackknife that leaves out every tenth cell in turn, and the
+lower end of its 95 % interval (one-sided) must be 0.34: cells are kin of the source if that is sure.
 
 Cells of one type have no differences to foretell, and a shift that is estimated from them takes the type off
 with the species. Before any shift the model calls nearly all of them one class. Strangers may be called one
@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Settled by benchmarks/kinship_rule.py (docs/alignment.md).
-LEAST_KINSHIP: Final = 0.35
+LEAST_KINSHIP: Final = 0.34
 NEARLY_ALL: Final = 0.9
 MOST: Final = 0.5
 LEAST_CARRIED: Final = 0.19
@@ -54,6 +54,7 @@ LEAST_OF_FEW: Final = 0.33
 N_SPLITS: Final = 3
 FEWEST_CELLS: Final = 50
 FEWEST_OF_A_CLASS: Final = 10
+FEWEST_OF_ALL: Final = 5
 LEAST_LENGTH: Final = 0.1
 N_PARTS: Final = 10
 SURE: Final = 1.645
@@ -152,10 +153,9 @@ def kinship(
         for known, other in _halves(np.flatnonzero(present))
     ]
     wholes, alike, carried, sizes = (np.array(each) for each in zip(*told, strict=True))
-    whole, error = _estimated(wholes)
-    classes = None
+    (whole, error), classes = _estimated(wholes), None
     largest, two = (nan, nan) if n_called is None else _largest(n_called)
-    if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_A_CLASS) < 2:
+    if n_called is not None and np.count_nonzero(n_called >= FEWEST_OF_ALL) < 2:
         whole = nan
     else:
         n_told = np.count_nonzero(~np.isnan(alike), axis=0)
@@ -230,32 +230,40 @@ def _foretold(
     codes = _called(sp.csr_array(columns[:, known]), means[:, known], shift[known])
     none, sizes = np.full((2, len(means)), nan), np.bincount(codes, minlength=len(means))
     told = _Foretold(np.full(1 + N_PARTS, nan), none[0], none[1], sizes)
-    called = np.flatnonzero(sizes >= FEWEST_OF_A_CLASS)
-    if not len(called):
-        return told
-    parts = _sums(sp.csr_array(columns[:, other]), codes, called)
-    every = parts.all()
-    own, centre, source = every.means, means[:, other].mean(axis=0), means[called][:, other]
-    up, less = source > centre, own - centre
-    less -= less.mean(axis=1, keepdims=True)
-    told.carried[called] = _cosine(*_products(up * less, up * (source - centre)))
-    if len(called) < 2:
-        return told
-    inner, lengths, theirs = _products(own - own.mean(axis=0), source - source.mean(axis=0))
-    told.alike[called] = _cosine(inner, np.maximum(lengths - every.noise, LEAST_LENGTH * lengths), theirs)
+    called = np.flatnonzero(sizes >= FEWEST_OF_ALL)
+    parts, source = _sums(sp.csr_array(columns[:, other]), codes, called), means[called][:, other]
+    every, enough = parts.all(), sizes[called] >= FEWEST_OF_A_CLASS
+    larger = called[enough]
+    told.carried[larger] = _carried(every.of(enough), source[enough], means[:, other].mean(axis=0))
+    told.alike[larger] = _alike(every.of(enough), source[enough])
     told.wholes[:] = [_whole(some, source) for some in (every, *parts.but_one())]
     return told
 
 
+def _carried(cells: "_Sums", source: Floats, centre: Floats) -> Floats:
+    """Return how far the cells carry the genes of the classes they are called, shape (n_classes,)."""
+    up, less = source > centre, cells.means - centre
+    less -= less.mean(axis=1, keepdims=True)
+    return _cosine(*_products(up * less, up * (source - centre)))
+
+
+def _alike(cells: "_Sums", source: Floats) -> Floats:
+    """Return how alike each class is to the cells called so, NaN where it is one alone."""
+    if len(source) < 2:
+        return np.full(len(source), nan)
+    inner, lengths, theirs = _products(cells.means - cells.means.mean(axis=0), source - source.mean(axis=0))
+    return _cosine(inner, np.maximum(lengths - cells.noise, LEAST_LENGTH * lengths), theirs)
+
+
 def _whole(cells: "_Sums", source: Floats) -> float:
-    """Return how alike all classes are to the cells called so."""
+    """Return how alike all classes are to the cells called so, NaN where it is one alone."""
     some = cells.n > 1
     if np.count_nonzero(some) < 2:
         return nan
-    n, own, source = cells.n[some], cells.means[some], source[some]
-    inner, lengths, theirs = _products(own - own.mean(axis=0), source - source.mean(axis=0))
-    length = max(n @ (lengths - cells.noise[some]), LEAST_LENGTH * (n @ lengths))
-    return float(_cosine(n @ inner, length, n @ theirs))
+    cells, source = cells.of(some), source[some]
+    inner, lengths, theirs = _products(cells.means - cells.means.mean(axis=0), source - source.mean(axis=0))
+    length = max(cells.n @ (lengths - cells.noise), LEAST_LENGTH * (cells.n @ lengths))
+    return float(_cosine(cells.n @ inner, length, cells.n @ theirs))
 
 
 def _products(own: Floats, source: Floats) -> tuple[Floats, Floats, Floats]:
@@ -287,6 +295,10 @@ class _Sums(NamedTuple):
     n: Floats
     sums: Floats
     squares: Floats
+
+    def of(self, which: NDArray[np.bool_]) -> "_Sums":
+        """Return some of the classes."""
+        return _Sums(*(each[which] for each in self))
 
     def all(self) -> "_Sums":
         """Return all parts together."""
