@@ -225,3 +225,12 @@ def test_pancreas_and_marrow_are_no_kin_and_mouse_and_human_marrow_are() -> None
     with pytest.warns(OrthotypeWarning, match="too unlike the source"):
         found = model.label(pancreas, species="human")
     assert (found.predictions.status == "unknown").mean() > 0.9
+
+
+def test_cells_of_very_many_classes_tell_nothing(rng: np.random.Generator) -> None:
+    source = rng.gamma(1.0, 5.0, size=(20, N_GENES))
+    spread = sp.csr_array(rng.poisson(np.repeat(source, 3, axis=0)).astype(np.float32))
+    found = kinship(spread, source, shift=np.zeros(N_GENES), present=np.ones(N_GENES, dtype=bool))
+    assert np.isnan(found.whole)
+    assert not found.told
+    assert not found.foreign

@@ -231,6 +231,8 @@ def _foretold(
     none, sizes = np.full((2, len(means)), nan), np.bincount(codes, minlength=len(means))
     told = _Foretold(np.full(1 + N_PARTS, nan), none[0], none[1], sizes)
     called = np.flatnonzero(sizes >= FEWEST_OF_ALL)
+    if not len(called):
+        return told
     parts, source = _sums(sp.csr_array(columns[:, other]), codes, called), means[called][:, other]
     every, enough = parts.all(), sizes[called] >= FEWEST_OF_A_CLASS
     larger = called[enough]
