@@ -73,3 +73,15 @@ def test_what_the_report_does_not_have_is_left_out(report: AdaptReport) -> None:
     ]
     fewer = pl.adaptation(report, n_labels=1).axes[0]
     assert [label.get_text() for label in fewer.get_yticklabels()] == ["a"]
+
+
+def test_classes_of_one_label_are_not_drawn_as_lost(report: AdaptReport) -> None:
+    only = {"class": "c", "cells": 1, "recall_before": 1.0, "recall_after": 0.0}
+    held = replace(report.held_out, by_class=(*report.held_out.by_class, only))
+    middle = pl.adaptation(replace(report, held_out=held)).axes[1]
+    assert [label.get_text() for label in middle.get_yticklabels()] == ["a (3)", "b (2)"]
+    assert middle.get_title().endswith("without 1 class of one label")
+    alone = replace(report, held_out=replace(report.held_out, by_class=(only,)))
+    middle = pl.adaptation(alone).axes[1]
+    assert [label.get_text() for label in middle.get_yticklabels()] == ["c (1)"]
+    assert "without" not in middle.get_title()

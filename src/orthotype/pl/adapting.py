@@ -18,9 +18,9 @@ def adaptation(report: AdaptReport, *, n_labels: int = 12) -> "Figure":
     """Draw what a few labelled cells changed.
 
     On the left, for every label that came or went, the cells that it lost and won; in the middle, the recall
-    of labelled cells by models that have not seen them, before and after; on the right, the same averaged
-    over classes against the cells learned from, and what twice as many are expected to bring. A part that
-    the report has nothing for is left out.
+    of labelled cells by models that have not seen them, before and after, of classes with two labels or more
+    if there are any; on the right, the same averaged over classes against the cells learned from, and what
+    twice as many are expected to bring. A part that the report has nothing for is left out.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def adaptation(report: AdaptReport, *, n_labels: int = 12) -> "Figure":
     >>> figure = ot.pl.adaptation(model.adapt(human, labels=few).adapt_report_)
     """
     shown = report.labels[:n_labels]
-    judged = report.held_out.by_class
+    judged = report.held_out.judged
     names = [[str(row["label"]) for row in shown], [str(row["class"]) for row in judged]]
     widths = [2.0 + inches_of(each, size=8) for each in names if each]
     widths += [2.6] if report.more_labels else []
@@ -88,7 +88,7 @@ def _won_and_lost(ax: "Axes", report: AdaptReport, n_labels: int) -> None:
 
 
 def _recall(ax: "Axes", report: AdaptReport) -> None:
-    rows = report.held_out.by_class
+    rows, left_out = report.held_out.judged, report.held_out.left_out
     places = np.arange(len(rows))
     before, after = (np.array([row[f"recall_{when}"] for row in rows]) for when in ("before", "after"))
     ax.hlines(places, before, after, color=PALE, linewidth=3)
@@ -98,7 +98,12 @@ def _recall(ax: "Axes", report: AdaptReport) -> None:
     ax.set_xlim(-0.04, 1.04)
     ax.grid(axis="x", color=PALE, linewidth=0.6)
     ax.legend(frameon=False, fontsize=7, loc="lower left")
-    ax.set_title("recall of labelled cells\nby models that have not seen them", fontsize=9)
+    said = [
+        "recall of labelled cells",
+        "by models that have not seen them",
+        *([left_out] if left_out else []),
+    ]
+    ax.set_title("\n".join(said), fontsize=9)
 
 
 def _outlook(ax: "Axes", found: MoreLabels) -> None:

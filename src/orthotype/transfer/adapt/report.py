@@ -47,6 +47,17 @@ class HeldOut:
     recall_after: float
     by_class: tuple[dict[str, Any], ...]
 
+    @property
+    def judged(self) -> tuple[dict[str, Any], ...]:
+        """The rows of ``by_class`` that count."""
+        return tuple(row for row in self.by_class if row["cells"] > 1) or self.by_class
+
+    @property
+    def left_out(self) -> str:
+        """How many classes do not count, since they have one label, in words; "" if all do."""
+        only = len(self.by_class) - len(self.judged)
+        return f"without {'1 class' if only == 1 else f'{only:,} classes'} of one label" if only else ""
+
 
 @dataclass(frozen=True)
 class MoreLabels:
@@ -290,7 +301,7 @@ def _lines(report: AdaptReport) -> list[str]:
         f"learned from {cells:,} {report.species} cells of {len(report.cells_per_class):,} classes",
         f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "
-        f"{held.recall_after:.2f} after" + _only_labels(report),
+        f"{held.recall_after:.2f} after" + (f", {held.left_out}" if held.left_out else ""),
     ]
     lines += [f"new class: {name}" + _begun(relative) for name, relative in report.new_classes.items()]
     lines += [f"{name} is {other}: {why}" for name, (other, why) in report.matched.items()]
@@ -307,13 +318,6 @@ def _lines(report: AdaptReport) -> list[str]:
             for each in report.doubtful[:10]
         ]
     return [*lines, _outlook(report.more_labels)]
-
-
-def _only_labels(report: AdaptReport) -> str:
-    """Say how many classes were not judged, since they have one label."""
-    only, n_classes = sum(n == 1 for n in report.cells_per_class.values()), len(report.cells_per_class)
-    named = "1 class" if only == 1 else f"{only:,} classes"
-    return f", without {named} of one label" if 0 < only < n_classes else ""
 
 
 def _begun(relative: str) -> str:
