@@ -21,12 +21,12 @@ import pandas as pd
 
 from alignment import PAGE, Pair, baron, development, fit
 from engine.page import between, command
+from sorted_cells import PLAIN
 
 RESULTS = Path(__file__).parent / "results" / "few_cells.json"
 BEGIN, END = "<!-- made by benchmarks/few_cells.py -->", "<!-- end: few cells -->"
 DONORS: Final = [f"Baron human{one} to human{other}" for one, other in permutations(range(1, 5), 2)]
 SIZES, N_DRAWS = (50, 100, 300, 1000), 20
-PLAIN: Final = {"alignment": "none", "unknown": "none", "n_neighbors": 0}
 
 
 def pairs(folder: str | None) -> Iterator[Pair]:

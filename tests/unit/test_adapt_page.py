@@ -26,6 +26,14 @@ def test_the_tables_are_made_from_the_results(page: ModuleType) -> None:
     assert page.filled(text, found, speed) == text
 
 
+def test_what_settled_it_is_made_from_the_results(page: ModuleType) -> None:
+    settling = importlib.import_module("adapt_settling")
+    found = json.loads(settling.RESULTS.read_text(encoding="utf-8"))
+    text = settling.PAGE.read_text(encoding="utf-8")
+    assert len(found["many"]) > 0
+    assert settling.page(text, found) == text
+
+
 def test_adapting_is_compared_with_the_best_of_its_rivals(page: ModuleType) -> None:
     rows = [
         {"pair": "p", "seed": seed, "way": way, "cells": cells, "known": value + 0.01 * seed}
