@@ -147,6 +147,15 @@ def listed(names: Iterable[object], *, most: int = 5) -> str:
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
 
 
+def numbered(n: int, one: str, many: str) -> str:
+    """Write a number with the words that fit it.
+
+    >>> numbered(1, "class is", "classes are"), numbered(1200, "class is", "classes are")
+    ('1 class is', '1,200 classes are')
+    """
+    return f"{n:,} {one if n == 1 else many}"
+
+
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Return the known names that look most like a mistyped one, best first.
 

@@ -42,7 +42,7 @@ def proba(model: ot.LabelTransfer, cells: AnnData) -> np.ndarray:
 def learned(small_model: ot.LabelTransfer, small_human: AnnData) -> ot.LabelTransfer:
     """Give a model that has learned from five cells of each of the six classes, one of them new."""
     labels = few(small_human, 5, classes=tuple(truth(small_human).unique()))
-    with pytest.warns(OrthotypeWarning, match="1 classes are new to the model: pancreatic acinar cell"):
+    with pytest.warns(OrthotypeWarning, match="1 class is new to the model: pancreatic acinar cell"):
         return small_model.adapt(small_human, labels=labels)
 
 
@@ -192,7 +192,7 @@ def test_a_class_that_labels_contradict_is_told_and_comes_back_with_a_label(
 def test_a_near_spelling_is_the_class_and_told(small_model: ot.LabelTransfer, small_human: AnnData) -> None:
     labels = few(small_human, 3)
     spelled = labels.replace({ALPHA: "Pancreatic A-cells", BETA: "pancreatic beta cell"})
-    with pytest.warns(OrthotypeWarning, match="2 labels are other names of the model's classes"):
+    with pytest.warns(OrthotypeWarning, match="2 labels are other names of classes of the model"):
         adapted = small_model.adapt(small_human, labels=spelled)
     assert adapted.state_.classes.tolist() == small_model.state_.classes.tolist()
     matched = adapted.adapt_report_.matched

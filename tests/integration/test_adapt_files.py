@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LABELS = "cell_ontology_class"
 ACINAR = "pancreatic acinar cell"
 
-pytestmark = pytest.mark.filterwarnings("ignore:1 classes are new to the model")
+pytestmark = pytest.mark.filterwarnings("ignore:1 class is new to the model")
 
 
 @pytest.fixture

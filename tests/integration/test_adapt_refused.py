@@ -62,6 +62,25 @@ def test_a_near_name_is_asked_about_unless_it_is_named_as_new(
     assert "pancreatic X cell" in adapted.card["classes"]
 
 
+def test_one_new_class_may_be_named_by_its_name_alone(
+    small_model: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    message = str(refused(small_model, small_human, LABELS, new_classes="mast cell"))
+    assert "no cell has the label of the new classes 'mast cell'" in message
+
+
+def test_labels_of_mixed_cells_are_no_class_by_their_ontology_ids(
+    small_model: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    cells = small_human.copy()
+    cells.obs["mine"] = None
+    cells.obs.loc[cells.obs_names[::5], "mine"] = "state X"
+    assert len(set(cells.obs[LABELS][::5])) > 1
+    with pytest.warns(UserWarning, match="1 class is new to the model: state X"):
+        adapted = small_model.adapt(cells, labels="mine")
+    assert "state X" in adapted.card["classes"]
+
+
 def test_no_label_at_all(small_model: ot.LabelTransfer, small_human: AnnData) -> None:
     cells = small_human.copy()
     cells.obs["mine"] = ""

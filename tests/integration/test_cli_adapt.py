@@ -47,7 +47,7 @@ def test_from_suggested_cells_to_an_adapted_model_and_its_labels(
     assert "learned from 20 human cells of 6 classes" in done.out
     assert f"new class: {ACINAR}, begun as pancreatic ductal cell" in done.out
     assert "labels that changed: " in done.out
-    assert "note: 1 classes are new to the model" in done.err
+    assert "note: 1 class is new to the model" in done.err
     assert done.err.endswith("orthotype: wrote adapted.safetensors and a.svg\n")
     assert "<svg" in Path("a.svg").read_text(encoding="utf-8")
 

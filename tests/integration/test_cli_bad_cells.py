@@ -350,6 +350,17 @@ def test_batches_that_hold_whole_classes(orthotype: Command, refused: Refused, f
     assert "1 of 5 classes are in one batch of 'partly' only ('beta')" in done.err
 
 
+def test_cells_without_a_batch_are_one_batch_and_told(orthotype: Command, few: anndata.AnnData) -> None:
+    few.obs["plate"] = np.where(np.arange(few.n_obs) % 2, "a", "b")
+    few.obs.loc[few.obs_names[:3], "plate"] = np.nan
+    few.write_h5ad("few.h5ad")
+    done = orthotype(
+        *("train", "few.h5ad", "--labels", "cell_type", "--n-top-genes", "50", *OUT, "--batch", "plate")
+    )
+    assert done.code == 0
+    assert "3 cells have no value in 'plate'" in done.err
+
+
 def test_cells_that_were_never_annotated(refused: Refused, kept: Path) -> None:
     for words in (
         ("evaluate", kept / "human.h5ad", *LABELS),

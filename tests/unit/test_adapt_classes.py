@@ -52,6 +52,14 @@ def test_a_name_that_only_looks_alike_is_asked_about(state: ModelState) -> None:
     assert matched(state, "pancreatic X cell", new=("pancreatic X cell",)).new == ("pancreatic X cell",)
 
 
+def test_spellings_of_one_new_class_are_asked_about(state: ModelState) -> None:
+    names = ("Mast cell", "mast cells", "acinar")
+    with pytest.raises(InputError, match="differ only in spelling: 'Mast cell' and 'mast cells'"):
+        matched(state, *names)
+    named = matched(state, *names, new=("mast cells",))
+    assert named.new == ("Mast cell", "acinar", "mast cells")
+
+
 def test_another_term_of_the_ontology_is_no_question(state: ModelState) -> None:
     found = matched(state, "pancreatic acinar cell", "strange cells of mine")
     assert found.new == ("pancreatic acinar cell", "strange cells of mine")

@@ -14,7 +14,7 @@ from orthotype.cells.columns import (
     ontology_column,
     ontology_ids,
 )
-from orthotype.errors import InputError, Problems
+from orthotype.errors import InputError, OrthotypeWarning, Problems
 
 
 def cells(**columns):
@@ -141,13 +141,30 @@ def test_problems_can_be_collected():
     assert clean.found == []
 
 
-def test_the_most_frequent_ontology_id_of_a_class_counts():
+def test_the_ontology_id_of_nearly_all_cells_names_a_class():
     adata = cells(
-        cell_type=["a", "a", "a", "b", "c", None],
-        terms=["CL:0000001", "CL_0000002", "CL:0000002", "unknown", None, "CL:0000003"],
+        cell_type=[*"a" * 10, "b", "c", "coarse", "coarse", "coarse", None],
+        terms=[
+            "CL:0000001",
+            *["CL_0000002", "CL:0000002", "CL:0000002"] * 3,
+            "unknown",
+            None,
+            *["CL:0000003", "CL:0000003", "CL:0000004"],
+            "CL:0000003",
+        ],
     )
     assert ontology_column(adata) == "terms"
     assert ontology_ids(adata, "cell_type") == {"a": "CL:0000002"}
+
+
+def test_blanks_around_a_label_are_no_part_of_it():
+    assert label_values(pd.Series(["beta", " beta", "beta ", " #N/A "])).tolist() == ["beta"] * 3 + [None]
+
+
+def test_classes_that_differ_only_in_spelling_are_told():
+    adata = cells(cell_type=["T cell", "T cell", "t-cell", "t-cell", "B", "B"])
+    with pytest.warns(OrthotypeWarning, match="'T cell' and 't-cell'; rename them"):
+        assert check_labels(adata, "cell_type").tolist() == adata.obs["cell_type"].tolist()
 
 
 def test_without_ontology_ids_there_are_none():

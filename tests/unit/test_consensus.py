@@ -30,6 +30,12 @@ def published_rule(ballot: tuple[int, ...]) -> int | None:
     return None
 
 
+@pytest.mark.parametrize("alpha", [-1, 0, np.nan, np.inf, "weakest", None, True, [1.0]])
+def test_an_alpha_that_is_no_strength_is_refused(alpha: object) -> None:
+    with pytest.raises(InputError, match=r"alpha is .*; expected one of 'lowest'"):
+        ConsensusClassifier(alpha=alpha).fit(np.eye(10), np.arange(10) % 2)
+
+
 def test_votes_follow_the_published_rule_on_every_ballot_of_five() -> None:
     ballots = np.array(list(product(range(6), repeat=5)))
     proba = np.full((len(ballots), 6), 1 / 6)

@@ -10,13 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype._keys import RESERVED_LABELS
-from orthotype.errors import Problems, listed, nearest
+from orthotype.errors import Problems, listed, nearest, warn
+from orthotype.metrics.spelling import spelling
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 ONTOLOGY_ID: Final = re.compile(r"CL[:_](\d{7})")
-MISSING_WORDS: Final = frozenset({"", "nan", "none", "na", "n/a", "<na>", "null"})
+MISSING_WORDS: Final = frozenset({"", "nan", "none", "na", "n/a", "#n/a", "<na>", "null"})
+# A Cell Ontology id names a class if at least this share of the ids of its cells are this one.
+STEADY: Final = 0.9
 
 LABEL_WORDS: Final = (
     r"cell[_.\- ]?types?$",
@@ -112,13 +115,14 @@ def label_values(series: "pd.Series[Any]") -> NDArray[np.object_]:
     """Return the values of a column as str, None where there is none.
 
     Empty text and the words that other programs write for a missing value (``nan``, ``NA``, ``None``, ...)
-    count as missing. Whole numbers stored as floats lose their ``.0``.
+    count as missing. Blanks around a value are no part of it. Whole numbers stored as floats lose their
+    ``.0``.
     """
     values = series.astype(object).to_numpy()
     texts: dict[Any, str | None] = {}
     for value in pd.unique(values):
-        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-        texts[value] = None if pd.isna(value) or text.strip().lower() in MISSING_WORDS else text
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+        texts[value] = None if pd.isna(value) or text.lower() in MISSING_WORDS else text
     result = np.empty(len(values), dtype=object)
     result[:] = [None if pd.isna(value) else texts[value] for value in values]
     return result
@@ -213,12 +217,27 @@ def _check_classes(counts: Counter[str], labels: str, min_cells: int, problems: 
             expected=f"at least {min_cells} cells in each class",
             remedy="remove these cells, merge the class into another, or pass min_cells=1 (--min-cells 1)",
         )
-    reserved = sorted(name for name in counts if name.strip().lower() in RESERVED_LABELS)
+    reserved = sorted(name for name in counts if name.lower() in RESERVED_LABELS)
     if reserved:
         problems.add(
             f"classes in {labels!r} are named {listed(reserved)}, which orthotype uses for its own verdicts",
             expected="names of cell types",
             remedy="leave the label of these cells empty (NaN) or rename the class",
+        )
+    if not problems.found:
+        _warn_of_spellings(counts, labels)
+
+
+def _warn_of_spellings(counts: Counter[str], labels: str) -> None:
+    """Warn of classes whose names differ only in case, spaces, hyphens and underscores."""
+    spelled: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        spelled.setdefault(spelling(name), []).append(name)
+    several = [" and ".join(map(repr, names)) for names in spelled.values() if len(names) > 1]
+    if several:
+        warn(
+            f"classes in {labels!r} that differ only in spelling are told apart: {', '.join(several[:5])}; "
+            "rename them if they are the same"
         )
 
 
@@ -235,7 +254,10 @@ def ontology_column(adata: "AnnData") -> str | None:
 
 
 def ontology_ids(adata: "AnnData", labels: str) -> dict[str, str]:
-    """Return the Cell Ontology id that the cells of each class carry most often.
+    """Return the Cell Ontology id of each class of which nearly all cells carry the same one.
+
+    Coarse classes, clusters, donors and samples hold cells of many types; the id that most of their cells
+    carry does not name them.
 
     Parameters
     ----------
@@ -247,7 +269,8 @@ def ontology_ids(adata: "AnnData", labels: str) -> dict[str, str]:
     Returns
     -------
     dict
-        Class to id, written with a colon; classes without any id are left out. Empty if no column holds ids.
+        Class to id, written with a colon; classes without any id, or with several of which none has nine
+        tenths of the cells with one, are left out. Empty if no column holds ids.
     """
     column = ontology_column(adata)
     if column is None or labels not in adata.obs:
@@ -258,4 +281,5 @@ def ontology_ids(adata: "AnnData", labels: str) -> dict[str, str]:
         match = ONTOLOGY_ID.fullmatch(term or "")
         if name is not None and match:
             seen.setdefault(name, Counter())[f"CL:{match[1]}"] += 1
-    return {name: min(terms, key=lambda term: (-terms[term], term)) for name, terms in sorted(seen.items())}
+    first = {name: terms.most_common(1)[0] for name, terms in sorted(seen.items())}
+    return {name: term for name, (term, n) in first.items() if n >= STEADY * seen[name].total()}

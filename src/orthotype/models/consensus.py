@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from orthotype.models.folds import make_folds
-from orthotype.models.linear.choice import Rule
+from orthotype.models.linear.choice import Rule, check_alpha
 from orthotype.models.linear.kept import KeptFits
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.path import FoldPath, fit_path
@@ -165,10 +165,11 @@ class ConsensusClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If there are fewer cells than folds or a single group.
+            If there are fewer cells than folds or a single group, or ``alpha`` is no strength.
         ValueError
             If there is a single class, or X holds NaN or infinite values.
         """
+        check_alpha(self.alpha)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float32, np.float64])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)

@@ -17,7 +17,7 @@ from orthotype.errors import InputError, Problems, listed
 from orthotype.study.learners import Codes
 from orthotype.study.pair import Pair, Side
 from orthotype.study.recipe import Recipe
-from orthotype.transfer.annotated import match_classes, steady_ids
+from orthotype.transfer.annotated import match_classes
 from orthotype.transfer.fitting import Source, choose_orthologs, open_source
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _match(
         return _Matched(np.full(target.n_obs, None, dtype=object), (), {}, [])
     given = label_values(target.obs[labels])
     present = sorted({name for name in given if name is not None})
-    same = match_classes(present, classes, ids=steady_ids(target, labels), class_ids=ids)
+    same = match_classes(present, classes, ids=ontology_ids(target, labels), class_ids=ids)
     renamed = {name: same[name][0] if name in same else name for name in present}
     if not set(renamed.values()) & set(classes):
         raise InputError(

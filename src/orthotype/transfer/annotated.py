@@ -11,16 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype._keys import CONFIDENCE, ENTROPY, KEY, LABEL, PROBA, STATUS, VOTES, column
-from orthotype.cells.columns import label_values, ontology_column, ontology_ids
+from orthotype.cells.columns import label_values, ontology_ids
 from orthotype.cells.table import check_column
 from orthotype.errors import Problems, listed
 from orthotype.metrics import Evaluation, evaluate
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-# A Cell Ontology id names a class if at least this share of its cells carry it.
-STEADY = 0.9
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def evaluate_annotation(
     same = match_classes(
         sorted({name for name in true if name is not None}),
         found.classes,
-        ids=steady_ids(adata, labels),
+        ids=ontology_ids(adata, labels),
         class_ids=found.card.get("class_ontology_term_ids", {}),
     )
     renamed = [None if name is None else same.get(name, (name,))[0] for name in true]
@@ -152,19 +149,6 @@ def evaluate_annotation(
         f"{name!r} is the model's {partner!r}: {reason}" for name, (partner, reason) in same.items()
     )
     return replace(result, notes=notes + result.notes)
-
-
-def steady_ids(adata: "AnnData", labels: str) -> dict[str, str]:
-    """Return the Cell Ontology id of each class of which nearly all cells carry the same one.
-
-    Donors and samples hold cells of many types; the id that most of their cells carry does not name them.
-    """
-    column = ontology_column(adata)
-    if column is None:
-        return {}
-    pairs = pd.DataFrame({"name": label_values(adata.obs[labels]), "id": label_values(adata.obs[column])})
-    first = pairs.dropna().groupby("name")["id"].agg(lambda ids: ids.value_counts(normalize=True).iloc[0])
-    return {name: term for name, term in ontology_ids(adata, labels).items() if first[name] >= STEADY}
 
 
 def match_classes(

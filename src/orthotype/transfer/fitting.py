@@ -16,7 +16,7 @@ from orthotype.cells.columns import check_labels, ontology_ids
 from orthotype.cells.encode import Encoder
 from orthotype.cells.space import FeatureSpace, build_space
 from orthotype.cells.table import CellTable, check_column, labelled_mask, open_cells, warn_of_repeated
-from orthotype.errors import Problems, listed, warn
+from orthotype.errors import Problems, listed, numbered, warn
 from orthotype.genes.orthologs import OrthologMap
 from orthotype.genes.species import resolve_species
 from orthotype.models.consensus import ConsensusClassifier
@@ -118,6 +118,12 @@ def _check_batches(names: NDArray[np.object_], batch: "pd.Series[Any]", *, probl
     """Note a problem if no batch can be held out, warn of classes that are gone when one is."""
     column = str(batch.name)
     batches = batch.astype(str).to_numpy(dtype=object)
+    missing = int(batch.isna().sum())
+    if missing:
+        warn(
+            f"{numbered(missing, 'cell has', 'cells have')} no value in {column!r}: they are held out "
+            "together, as one batch"
+        )
     if len(set(batches)) == 1:
         problems.add(
             f"obs column {column!r} names only one batch ({batches[0]!r})",

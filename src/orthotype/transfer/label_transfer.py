@@ -15,6 +15,7 @@ from orthotype.cells.memory import Progress, memory_for
 from orthotype.cells.survey import looked_again
 from orthotype.cells.table import BLOCK_SIZE, CellTable
 from orthotype.models.consensus import ConsensusClassifier
+from orthotype.models.linear.choice import check_alpha
 from orthotype.transfer.adapt.adapting import adapt_state
 from orthotype.transfer.adapt.cells import Few, gather
 from orthotype.transfer.adapt.names import Names
@@ -168,13 +169,14 @@ class LabelTransfer(Annotator):
         Raises
         ------
         InputError
-            With every problem of the source at once, or if ``gene_weights`` is none of its values.
+            With every problem of the source at once, or if ``gene_weights`` or ``alpha`` cannot be used.
         OutputError
             If the output cannot be written, or exists and ``force`` is false.
         ClusterError
             If the cluster goes away.
         """
         check_weighting(self.gene_weights)
+        check_alpha(self.alpha)
         place = model_place(output, force=force)
         asked = Asked(source, labels, species, batch, layer, min_cells, target, target_species)
 

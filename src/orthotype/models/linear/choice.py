@@ -16,16 +16,34 @@ The second is the one-standard-error rule of Breiman et al. (1984), on calibrate
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from orthotype.errors import InputError
 from orthotype.models.linear.softmax import Float, Float64, Integer, row_losses
 from orthotype.models.linear.temperature import fit_temperature
 
 Rule = Literal["lowest", "strongest"]
 RULES: tuple[Rule, ...] = ("lowest", "strongest")
 RISES = 2
+
+
+def check_alpha(alpha: Any) -> None:
+    """Refuse what is neither a rule nor a strength.
+
+    Raises
+    ------
+    InputError
+        If it is none of :data:`RULES` and no positive number.
+    """
+    if isinstance(alpha, str) and alpha in RULES:
+        return
+    number = isinstance(alpha, int | float | np.number) and not isinstance(alpha, bool)
+    if not number or not np.isfinite(alpha) or alpha <= 0:
+        raise InputError(
+            f"alpha is {alpha!r}; expected one of {', '.join(map(repr, RULES))}, or a positive number"
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A name is a class of the model if it is its very name, if the two differ only in case, spaces, hyphens,
 underscores or a plural s, or if both have the same Cell Ontology id, and no other class does. A name that
 only looks alike is asked about, unless the ontology knows both and tells them apart. Any other name becomes a
-new class.
+new class; two spellings of one are asked about, too.
 
 A new class begins with the weights of the class that the model takes its cells for: what is left to learn is
 how they differ. Where it takes them for nothing, it begins with those of its nearest relative in the Cell
@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from orthotype.errors import OrthotypeWarning, Problems, listed
+from orthotype.errors import OrthotypeWarning, Problems, listed, numbered
 from orthotype.lineage import CellOntology
 from orthotype.metrics.spelling import spelling
 from orthotype.models.linear.softmax import softmax
@@ -100,6 +100,7 @@ def match_names(
                 new.append(name)
     asked = {name: _alike(name, id_of[name], of_class) for name in new if name not in new_classes}
     _note(asked, names, classes, new_classes, problems)
+    _note_spellings([name for name in new if name not in new_classes], problems)
     return Names(known, matched, tuple(new), {name: id_of[name] for name in new if id_of[name]})
 
 
@@ -135,9 +136,9 @@ def _note(
 ) -> None:
     questions = [f"{name} (did you mean {listed(alike, most=2)}?)" for name, alike in asked.items() if alike]
     if questions:
+        one, many = "class is not in the model but looks", "classes are not in the model but look"
         problems.add(
-            f"{len(questions):,} classes are not in the model but look like one of its classes: "
-            f"{'; '.join(questions[:5])}",
+            f"{numbered(len(questions), one, many)} like one of its own: {'; '.join(questions[:5])}",
             expected="a class of the model, or a new class that is named as one",
             remedy="rename the labels, or name new classes (new_classes=[...], --new-class)",
         )
@@ -151,19 +152,34 @@ def _note(
         )
 
 
+def _note_spellings(new: Collection[str], problems: Problems) -> None:
+    """Note names of new classes that differ only in spelling: one class, or several that are named as new."""
+    spelled: dict[str, list[str]] = {}
+    for name in new:
+        spelled.setdefault(_plain(name), []).append(name)
+    several = [" and ".join(map(repr, alike)) for alike in spelled.values() if len(alike) > 1]
+    if several:
+        problems.add(
+            f"names of new classes differ only in spelling: {', '.join(several[:5])}",
+            expected="one name for each class",
+            remedy="spell them alike, or name them as new classes (new_classes=[...], --new-class)",
+        )
+
+
 def tell(names: Names, relatives: Mapping[str, str]) -> None:
     """Warn of names that were matched, and of classes that are new to the model."""
     if names.matched:
         told = [f"{name} is {names.known[name]} ({reason})" for name, reason in names.matched.items()]
         warnings.warn(
-            f"{len(told):,} labels are other names of the model's classes: {'; '.join(told[:5])}",
+            numbered(len(told), "label is another name of a class", "labels are other names of classes")
+            + f" of the model: {'; '.join(told[:5])}",
             OrthotypeWarning,
             stacklevel=4,
         )
     if names.new:
         begun = [f"{name} (begins as {relatives[name]})" if relatives[name] else name for name in names.new]
         warnings.warn(
-            f"{len(begun):,} classes are new to the model: {', '.join(begun[:5])}",
+            f"{numbered(len(begun), 'class is', 'classes are')} new to the model: {', '.join(begun[:5])}",
             OrthotypeWarning,
             stacklevel=4,
         )

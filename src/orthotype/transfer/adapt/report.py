@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orthotype.errors import numbered
 from orthotype.models.linear.loss import class_weights
 from orthotype.models.linear.softmax import softmax
 from orthotype.transfer.adapt.refit import Refit
@@ -298,7 +299,8 @@ def more_labels(before: Floats, after: Floats, refit: Refit, *, random_state: in
 def _lines(report: AdaptReport) -> list[str]:
     cells, held = sum(report.cells_per_class.values()), report.held_out
     lines = [
-        f"learned from {cells:,} {report.species} cells of {len(report.cells_per_class):,} classes",
+        f"learned from {cells:,} {report.species} {'cell' if cells == 1 else 'cells'} of "
+        + numbered(len(report.cells_per_class), "class", "classes"),
         f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "
         f"{held.recall_after:.2f} after" + (f", {held.left_out}" if held.left_out else ""),

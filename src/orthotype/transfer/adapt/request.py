@@ -72,7 +72,7 @@ def check_adapting(
     given = few_labels(few, labels, clusters=clusters, problems=problems)
     present = {label for label in given if label is not None}
     ids = _ids(few, labels) if isinstance(labels, str) and clusters is None else {}
-    fresh = [str(name) for name in new_classes]
+    fresh = [new_classes] if isinstance(new_classes, str) else [str(name) for name in new_classes]
     names = match_names(present, state, ids=ids, new_classes=fresh, problems=problems)
     if strength != "auto" and not _positive(strength):
         problems.add(f"strength is {strength!r}", expected='"auto" or a positive number')
