@@ -119,19 +119,35 @@ def numbers(rows: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
     }
 
 
-def told_at(frame: pd.DataFrame, number: float) -> list[str]:
-    """Return strangers caught and known cells rejected with a number, by how much of a target is known."""
+def said_at(frame: pd.DataFrame, number: float) -> dict[str, np.ndarray]:
+    """Return strangers caught and known cells rejected with a number, NaN where a target has none."""
     foreign = (frame["least"] < number).to_numpy()
-    cells, both = [], []
+    return {
+        what: np.where(foreign, frame[f"{what}, foreign"], frame[f"{what}, not"]).astype(float)
+        for what in ("caught", "rejected")
+    }
+
+
+def caught_and_kept(frame: pd.DataFrame, number: float) -> np.ndarray:
+    """Return for each target the mean of strangers caught and known cells kept."""
+    said = said_at(frame, number)
+    return np.asarray(np.nanmean([said["caught"], 1.0 - said["rejected"]], axis=0))
+
+
+def told_at(frame: pd.DataFrame, number: float, best: float) -> list[str]:
+    """Return what a number does, by how much of a target is known, and how far it is behind the best one."""
+    said, cells = said_at(frame, number), []
     for low, high in PARTS.values():
         here = frame["share"].between(low, high).to_numpy()
-        said = {
-            what: np.where(foreign, frame[f"{what}, foreign"], frame[f"{what}, not"])[here].astype(float)
-            for what in ("caught", "rejected")
-        }
-        cells.append(" / ".join("-" if np.isnan(x).all() else f"{np.nanmean(x):.2f}" for x in said.values()))
-        both.append(np.nanmean([said["caught"], 1.0 - said["rejected"]], axis=0))
-    return [*cells, f"{np.concatenate(both).mean():.3f}"]
+        cells.append(
+            " / ".join(
+                "-" if np.isnan(x[here]).all() else f"{np.nanmean(x[here]):.2f}" for x in said.values()
+            )
+        )
+    both = caught_and_kept(frame, number)
+    behind = pd.Series(100 * (both - caught_and_kept(frame, best))).groupby(frame["study"].to_numpy()).mean()
+    error = behind.std() / np.sqrt(len(behind))
+    return [*cells, f"{both.mean():.3f}", "-" if number == best else f"{behind.mean():+.1f} ± {error:.1f}"]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -144,10 +160,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     frame = pd.DataFrame(rows)
     frame = frame[frame["whole"].notna() & ~frame["one_type"]]
     head = " | ".join(f"{part} of the cells known" for part in PARTS)
-    lines += ["", f"| foreign below | {head} | caught and kept, mean |", "|---" * (2 + len(PARTS)) + "|"]
+    last = "caught and kept, mean | minus the best, points, ± standard error over studies"
+    lines += ["", f"| foreign below | {head} | {last} |", "|---" * (3 + len(PARTS)) + "|"]
+    best = max(NUMBERS, key=lambda number: caught_and_kept(frame, number).mean())
     for number in NUMBERS:
         words = {0.0: "never", 1.01: "always", LEAST_KINSHIP: f"**{LEAST_KINSHIP}**"}.get(number, f"{number}")
-        lines.append(f"| {words} | {' | '.join(told_at(frame, number))} |")
+        lines.append(f"| {words} | {' | '.join(told_at(frame, number, best))} |")
     return "\n".join(lines)
 
 

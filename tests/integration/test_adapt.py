@@ -268,6 +268,17 @@ def test_the_target_may_be_cells_of_their_own(small_model: ot.LabelTransfer, sma
     np.testing.assert_allclose(proba(adapted, small_human), proba(beside, small_human), atol=1e-5)
 
 
+def test_a_cell_of_another_object_is_not_left_out_for_its_name(
+    small_model: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    labels = few(small_human, 3)
+    alone, others = small_human[labels.index].copy(), small_human[~small_human.obs_names.isin(labels.index)]
+    renamed = others.copy()
+    renamed.obs_names = [*labels.index, *others.obs_names[len(labels) :]]
+    apart, alike = (small_model.adapt(alone, labels=LABELS, target=each) for each in (others, renamed))
+    np.testing.assert_array_equal(apart.state_.coef, alike.state_.coef)
+
+
 def test_the_report_counts_what_moved(
     learned: ot.LabelTransfer, small_model: ot.LabelTransfer, small_human: AnnData
 ) -> None:

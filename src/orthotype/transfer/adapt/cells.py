@@ -74,9 +74,9 @@ def gather(
     if target is not None:
         others = Target(target, state.space.align(target.genes, species=target.species), block_size)
         present = present & others.aligned.present[state.space.selected]
-        known = set(table.names[given].tolist())
-        without = np.array([name not in known for name in target.names[others.sampled()]], dtype=bool)
-        unlabelled = sp.csr_array(others.sample()[without])
+        rows = others.sample()
+        same = _same(target.names[others.sampled()], rows, table.names[given], X)
+        unlabelled = sp.csr_array(rows[~same])
     elif not given.all():
         whole = table
         unlabelled = sp.csr_array(here.sample()[~given[here.sampled()]])
@@ -89,6 +89,18 @@ def gather(
         table=whole,
         species=table.species,
     )
+
+
+def _same(
+    names: NDArray[np.object_], X: sp.csr_array, labelled: NDArray[np.object_], of_labelled: sp.csr_array
+) -> NDArray[np.bool_]:
+    """Return which cells are labelled ones: of the same name, which chance can give, and the same values."""
+    place = {name: i for i, name in enumerate(labelled)}
+    alike = np.flatnonzero([name in place for name in names])
+    others = of_labelled[[place[name] for name in names[alike]]]
+    found = np.zeros(len(names), dtype=bool)
+    found[alike] = abs(X[alike] - others).sum(axis=1) == 0
+    return found
 
 
 def _only(X: sp.csr_array, present: NDArray[np.bool_]) -> sp.csr_array:
