@@ -8,7 +8,7 @@ import pytest
 from anndata import AnnData
 
 import orthotype as ot
-from orthotype.errors import OrthotypeWarning
+from orthotype.errors import InputError, OrthotypeWarning
 from orthotype.transfer.adapt import adapting, refit
 
 LABELS = "cell_ontology_class"
@@ -277,6 +277,37 @@ def test_a_cell_of_another_object_is_not_left_out_for_its_name(
     renamed.obs_names = [*labels.index, *others.obs_names[len(labels) :]]
     apart, alike = (small_model.adapt(alone, labels=LABELS, target=each) for each in (others, renamed))
     np.testing.assert_array_equal(apart.state_.coef, alike.state_.coef)
+
+
+def test_of_complete_labels_no_other_class_is_called(
+    small_model: ot.LabelTransfer, small_human: AnnData, tmp_path: Path
+) -> None:
+    labels = few(small_human, 3, classes=(BETA, DUCTAL, ACINAR))
+    cells = small_human[truth(small_human).isin(labels.unique())].copy()
+    with pytest.warns(OrthotypeWarning, match="new to the model"):
+        adapted = small_model.adapt(cells, labels=labels, complete=True)
+    assert adapted.card["classes"] == sorted(labels.unique())
+    lost = sorted(set(small_model.card["classes"]) - set(labels))
+    assert ALPHA in lost
+    assert list(adapted.adapt_report_.left_out) == lost
+    assert f"left out, without a label: {', '.join(lost)}" in str(adapted.adapt_report_)
+    assert not set(lost) & set(adapted.annotate(cells).obs["orthotype_nearest_class"].astype(str))
+    adapted.save(tmp_path / "model.safetensors")
+    again = ot.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(proba(again, cells), proba(adapted, cells))
+
+
+def test_complete_labels_of_one_class_that_the_model_has(
+    small_model: ot.LabelTransfer, small_human: AnnData
+) -> None:
+    labels = few(small_human, 2, classes=(ALPHA, ACINAR))
+    with pytest.warns(OrthotypeWarning, match="new to the model"):
+        adapted = small_model.adapt(small_human, labels=labels, complete=True)
+    assert adapted.card["classes"] == [ALPHA, ACINAR]
+    called = adapted.annotate(small_human).obs["orthotype_nearest_class"].astype(str)
+    assert set(called) == {ALPHA, ACINAR}
+    with pytest.raises(InputError, match="the labels name one class and are said to be complete"):
+        small_model.adapt(small_human, labels=labels[labels == ALPHA], complete=True)
 
 
 def test_the_report_counts_what_moved(

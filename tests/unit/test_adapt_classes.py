@@ -10,7 +10,8 @@ from scipy.sparse import csr_array, vstack
 import orthotype as ot
 from orthotype.cells.table import open_cells
 from orthotype.errors import InputError, Problems
-from orthotype.transfer.adapt.names import Names, beginnings, match_names, relative_of, with_new_classes
+from orthotype.transfer.adapt.classes import labelled_ones, only_classes, with_new_classes
+from orthotype.transfer.adapt.names import Names, beginnings, match_names, relative_of
 from orthotype.transfer.state import ModelState
 
 BETA, ALPHA = "type B pancreatic cell", "pancreatic A cell"
@@ -112,3 +113,28 @@ def test_a_new_class_begins_as_what_its_cells_are_taken_for(state: ModelState, s
     doubtful = replace(state, temperature=1e3)
     assert beginnings(names, doubtful, X[beta], labels) == {"new": ALPHA}, "its very term of the ontology"
     assert beginnings(Names({}, {}, ("new",), {}), doubtful, X[beta], labels) == {"new": ""}
+
+
+def test_what_is_left_of_a_model_calls_what_it_called_among_those(
+    state: ModelState, small_human: AnnData
+) -> None:
+    kept = np.isin(state.classes, [ALPHA, BETA, "pancreatic D cell"])
+    found = only_classes(state, kept)
+    assert found.classes.tolist() == state.classes[kept].tolist()
+    table = open_cells(small_human, subject="cells", species="human")
+    _, X = next(state.space.align(table.genes, species="human").blocks(table.rows))
+    np.testing.assert_array_equal(found.scores(X), state.scores(X)[:, :, kept])
+    np.testing.assert_array_equal(found.profiles.mean, state.profiles.mean[kept])
+    np.testing.assert_array_equal(found.called, state.called[kept])
+    for entry in ("cells_per_class", "class_ontology_term_ids", "top_genes"):
+        assert set(found.card[entry]) == {ALPHA, BETA, "pancreatic D cell"}
+    assert set(found.card["held_out"]["recall"]) == {ALPHA, BETA, "pancreatic D cell"}
+    for medians in (*found.card["unknown"]["medians"].values(), found.card["margins"]["medians"]):
+        assert len(medians) == 3
+    place = state.classes.tolist().index(BETA)
+    assert found.card["margins"]["medians"][2] == state.card["margins"]["medians"][place]
+
+
+def test_of_a_single_class_nothing_is_told_apart_so_all_are_kept(state: ModelState) -> None:
+    assert labelled_ones(state, np.array([BETA, "mast cell"], dtype=object)) is state
+    assert labelled_ones(state, np.array([BETA, ALPHA], dtype=object)).classes.tolist() == [ALPHA, BETA]

@@ -23,6 +23,7 @@ def report() -> AdaptReport:
         new_classes={},
         matched={},
         contradicted=(),
+        left_out=(),
         start="source",
         aligned=True,
         strength=1.0,

@@ -227,6 +227,7 @@ class LabelTransfer(Annotator):
         clusters: str | None = None,
         target: "AnnData | StoredCells | str | Path | None" = None,
         new_classes: Sequence[str] = (),
+        complete: bool = False,
         species: str | None = None,
         layer: str | None = None,
         strength: float | Literal["auto"] = "auto",
@@ -238,7 +239,7 @@ class LabelTransfer(Annotator):
         """Return a new model that has learned from a few labelled target cells; this one stays as it is.
 
         The source is the prior, of one strength for every number of cells. Classes without a label stay
-        reachable. See ``docs/adapt.md``.
+        reachable, unless the labels are said to be complete. See ``docs/adapt.md``.
 
         Parameters
         ----------
@@ -257,6 +258,9 @@ class LabelTransfer(Annotator):
         new_classes
             Names of classes that the model is to learn although they look like one of its classes. Other
             names that it does not have become new classes anyway, and are told.
+        complete
+            Whether every class of the target has a label. Classes of the model without one are then left out:
+            no cell is called so, and those that are there are told apart better.
         species, layer
             As for :meth:`fit`.
         strength
@@ -299,6 +303,7 @@ class LabelTransfer(Annotator):
                 layer=layer,
                 target=others,
                 new_classes=new_classes,
+                complete=complete,
                 strength=strength,
                 look_first=look_first,
             )
@@ -308,7 +313,13 @@ class LabelTransfer(Annotator):
         found, names = looked_again(gathered)
         adapted = copy(self)
         adapted.state_, adapted.adapt_report_ = adapt_state(
-            state, found, names, strength=strength, random_state=seed, block_size=self.block_size
+            state,
+            found,
+            names,
+            complete=complete,
+            strength=strength,
+            random_state=seed,
+            block_size=self.block_size,
         )
         return adapted
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from orthotype.errors import OrthotypeWarning
 from orthotype.transfer.adapt.cells import Few
+from orthotype.transfer.adapt.classes import labelled_ones, only_classes, with_new_classes
 from orthotype.transfer.adapt.lesson import Lesson, lesson, seen
-from orthotype.transfer.adapt.names import Names, beginnings, tell, with_new_classes
+from orthotype.transfer.adapt.names import Names, beginnings, tell
 from orthotype.transfer.adapt.refit import Refit, trust
 from orthotype.transfer.adapt.report import (
     AdaptReport,
@@ -47,6 +48,7 @@ def adapt_state(
     few: Few,
     names: Names,
     *,
+    complete: bool = False,
     strength: float | str = "auto",
     random_state: int = 0,
     block_size: int,
@@ -61,6 +63,8 @@ def adapt_state(
         The cells.
     names
         What their labels are to the model.
+    complete
+        Whether every class of the target has a label: classes without one are then left out.
     strength
         alpha of the penalty, or ``"auto"``.
     random_state
@@ -68,7 +72,9 @@ def adapt_state(
     block_size
         Cells handled at once; no result depends on it.
     """
-    classes = np.array([names.known.get(label, label) for label in few.labels], dtype=object)
+    source, classes = state, np.array([names.known.get(label, label) for label in few.labels], dtype=object)
+    if complete:
+        state = labelled_ones(state, classes)
     relatives = beginnings(names, without_missing(state, few.present), few.X, classes)
     tell(names, relatives)
     judged = seen(state, few)
@@ -76,10 +82,12 @@ def adapt_state(
     task = lesson(roomy, few, names, classes, judged, places_of=state.classes, random_state=random_state)
     found = _fitted(task, strength=strength, random_state=random_state)
     adapted = _taken_on(roomy, found, task)
+    if complete:
+        adapted = only_classes(adapted, np.isin(adapted.classes, classes))
     settled = adapted_to(state, few.species) or task.start.name != SOURCE
     report = _report(task, few, names, relatives, found, aligned=settled, random_state=random_state)
-    report = _with_moves(report, state, _with_card(state, adapted, report, random_state), few, block_size)
-    return _with_card(state, adapted, report, random_state), report
+    report = _with_moves(report, source, _with_card(source, adapted, report, random_state), few, block_size)
+    return _with_card(source, adapted, report, random_state), report
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +192,7 @@ def _report(
         new_classes=dict(relatives),
         matched=as_pairs(names.matched, names.known),
         contradicted=tuple(str(name) for name in classes[evidence.contradicted]),
+        left_out=(),
         start=task.start.name,
         aligned=aligned,
         strength=found.strength,
@@ -201,7 +210,9 @@ def _report(
 def _with_moves(
     report: AdaptReport, state: ModelState, adapted: ModelState, few: Few, block_size: int
 ) -> AdaptReport:
-    """Add how the labels of the target change."""
+    """Add which classes were left out, and how the labels of the target change."""
+    left_out = np.setdiff1d(state.classes.astype(str), adapted.classes.astype(str))
+    report = replace(report, left_out=tuple(left_out.tolist()))
     if few.table is None:
         return report
     with warnings.catch_warnings():

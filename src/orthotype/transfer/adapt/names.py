@@ -8,14 +8,13 @@ new class; two spellings of one are asked about, too.
 A new class begins with the weights of the class that the model takes its cells for: what is left to learn is
 how they differ. Where it takes them for nothing, it begins with those of its nearest relative in the Cell
 Ontology, if one of the model's classes is related to it, else with the mean weights of all classes, which
-favour nothing. Its profile is that of its labelled cells.
+favour nothing.
 """
 
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,7 +24,6 @@ from orthotype.errors import OrthotypeWarning, Problems, listed, numbered
 from orthotype.lineage import CellOntology
 from orthotype.metrics.spelling import spelling
 from orthotype.models.linear.softmax import softmax
-from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
 from orthotype.transfer.state import ModelState
 
 # Names that are so alike are asked about, share of characters in common, 0 to 1.
@@ -222,75 +220,3 @@ def beginnings(
         relative = relative_of(names.ids.get(name, ""), state)
         found[name] = taken_for if proba.max() >= TAKEN_FOR else relative
     return found
-
-
-def with_new_classes(
-    state: ModelState,
-    names: Names,
-    X: sp.csr_array,
-    labels: NDArray[np.object_],
-    *,
-    relatives: Mapping[str, str],
-) -> ModelState:
-    """Return the model with room for new classes, the classes sorted again.
-
-    Parameters
-    ----------
-    state
-        The model.
-    names
-        What :func:`match_names` found.
-    X, labels
-        Encoded labelled cells and their names.
-    relatives
-        New class to the class that it begins as, "" for the mean of all.
-    """
-    if not names.new:
-        return state
-    codes = np.array([names.new.index(label) if label in names.new else -1 for label in labels])
-    fresh = class_profiles([(X[codes >= 0], one_hot(codes[codes >= 0], len(names.new)))])
-    places = [state.classes.tolist().index(relatives[name]) if relatives[name] else -1 for name in names.new]
-    rows = [state.coef.mean(axis=1) if k < 0 else state.coef[:, k] for k in places]
-    levels = [state.intercept.mean(axis=1) if k < 0 else state.intercept[:, k] for k in places]
-    classes = np.concatenate([state.classes, np.array(names.new, dtype=object)])
-    order = np.argsort(classes.astype(str), kind="stable")
-    old = state.profiles
-    return replace(
-        state,
-        classes=classes[order],
-        coef=np.concatenate([state.coef, np.stack(rows, axis=1)], axis=1)[:, order],
-        intercept=np.concatenate([state.intercept, np.stack(levels, axis=1)], axis=1)[:, order],
-        profiles=ClassProfiles(
-            mean=np.concatenate([old.mean, fresh.mean])[order],
-            variance=np.concatenate([old.variance, fresh.variance])[order],
-            n_cells=np.concatenate([old.n_cells, fresh.n_cells])[order],
-        ),
-        called=np.concatenate([state.called, fresh.mean])[order],
-        card=_card(state.card, names, fresh.n_cells, order),
-    )
-
-
-def _card(
-    card: dict[str, Any], names: Names, n_cells: NDArray[np.float64], order: NDArray[np.intp]
-) -> dict[str, Any]:
-    """Return the card with an entry for each new class wherever classes have one.
-
-    What is usual for a new class in the source is not known: 0, so that it has no say in how the species
-    differ.
-    """
-    none = [0.0] * len(names.new)
-    medians = {
-        view: [(*values, *none)[i] for i in order] for view, values in card["unknown"]["medians"].items()
-    }
-    margins = [(*card["margins"]["medians"], *none)[i] for i in order]
-    held_out = {**card["held_out"]}
-    held_out["recall"] = {**held_out["recall"], **dict.fromkeys(names.new)}
-    cells = {name: int(n) for name, n in zip(names.new, n_cells, strict=True)}
-    return {
-        **card,
-        "unknown": {**card["unknown"], "medians": medians},
-        "margins": {**card["margins"], "medians": margins},
-        "held_out": held_out,
-        "cells_per_class": {**card["cells_per_class"], **cells},
-        "class_ontology_term_ids": {**card.get("class_ontology_term_ids", {}), **names.ids},
-    }

@@ -96,6 +96,8 @@ class AdaptReport:
         Label to class of the model and reason, where the label is not the very name of the class.
     contradicted
         Classes without a label that labels contradict: what the model calls so, people call otherwise.
+    left_out
+        Classes without a label that were left out, the labels being those of all classes of the target.
     start
         ``"source"``, ``"target shift"`` or ``"label shift"``.
     aligned
@@ -127,6 +129,7 @@ class AdaptReport:
     new_classes: dict[str, str]
     matched: dict[str, tuple[str, str]]
     contradicted: tuple[str, ...]
+    left_out: tuple[str, ...]
     start: str
     aligned: bool
     strength: float
@@ -143,7 +146,7 @@ class AdaptReport:
         """Return plain JSON values."""
         found = asdict(self)
         found["matched"] = {name: list(pair) for name, pair in self.matched.items()}
-        for name in ("contradicted", "doubtful", "moved", "labels"):
+        for name in ("contradicted", "left_out", "doubtful", "moved", "labels"):
             found[name] = list(found[name])
         found["held_out"]["by_class"] = list(self.held_out.by_class)
         if self.more_labels is not None:
@@ -310,6 +313,8 @@ def _lines(report: AdaptReport) -> list[str]:
     lines += [
         f"{name} gives way to labels; if it is there, label a cell of it" for name in report.contradicted
     ]
+    if report.left_out:
+        lines.append(f"left out, without a label: {', '.join(report.left_out)}")
     if report.target_cells:
         lines.append(f"labels that changed: {report.n_moved:,} of {report.target_cells:,} cells")
         lines += [f"  {move['cells']:,}  {move['from']} -> {move['to']}" for move in report.moved[:10]]

@@ -55,6 +55,7 @@ def check_adapting(
     layer: str | None,
     target: "AnnData | StoredCells | None",
     new_classes: Collection[str],
+    complete: bool,
     strength: float | str,
     look_first: bool | None = None,
 ) -> Asked:
@@ -74,6 +75,10 @@ def check_adapting(
     ids = _ids(few, labels) if isinstance(labels, str) and clusters is None else {}
     fresh = [new_classes] if isinstance(new_classes, str) else [str(name) for name in new_classes]
     names = match_names(present, state, ids=ids, new_classes=fresh, problems=problems)
+    if complete and len({names.known.get(label, label) for label in present}) == 1:
+        problems.add(
+            "the labels name one class and are said to be complete", expected="labels of at least two classes"
+        )
     if strength != "auto" and not _positive(strength):
         problems.add(f"strength is {strength!r}", expected='"auto" or a positive number')
     table = open_cells(
