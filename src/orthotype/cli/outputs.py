@@ -56,5 +56,5 @@ def apart(places: Mapping[str, Path]) -> None:
     for names in options.values():
         if len(names) > 1:
             raise OutputError(
-                f"{' and '.join(names)} name the same file, {places[names[0]]}; expected one each; rename one"
+                f"{' and '.join(names)} name the same file, {places[names[0]]}; expected two files"
             )
