@@ -163,3 +163,16 @@ def test_only_force_replaces(
     Path("a.safetensors").unlink()
     assert "a.png exists already" in refused(*words)
     assert orthotype(*words, "--force").code == 0
+
+
+def test_auto_is_the_strength_of_no_word(
+    orthotype: Command, given: tuple[object, ...], small_human: anndata.AnnData
+) -> None:
+    words = (*given, "--labels", written(some(small_human, 2)), "--json")
+    plain = orthotype(*words, "-o", "a.safetensors")
+    auto = orthotype(*words, "-o", "b.safetensors", "--strength", "auto")
+    assert auto.code == 0, auto.err
+    assert auto.json == plain.json
+    done = orthotype(*words, "-o", "c.safetensors", "--strength", "strong")
+    assert done.code == 2
+    assert "'strong' is neither auto nor a number" in done.err

@@ -72,7 +72,7 @@ def test_what_cannot_be_is_told_together_and_nothing_is_written(
         "calibrate", model, "checked.h5ad", "--labels", LABELS, "--coverage", 1.5, "-o", "b.safetensors"
     )
     assert "coverage is 1.5" in said
-    assert "classes that the model does not have ('pancreatic acinar cell'" in said
+    assert "1 class that the model does not have ('pancreatic acinar cell'" in said
     assert not Path("b.safetensors").exists()
     said = refused("calibrate", model, "checked.h5ad", "--labels", "none", "-o", "b.safetensors")
     assert "none" in said and "checked" in said

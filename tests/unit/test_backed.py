@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import orthotype as ot
-from orthotype.cells.backed import StoredCells, as_cells, is_stored, open_stored, read_tables
+from orthotype.cells.backed import StoredCells, annotations_of, as_cells, is_stored, open_stored, read_tables
 from orthotype.cells.counts import describe_matrices, find_counts
 from orthotype.cells.survey import MatrixError
 from orthotype.cells.table import open_cells
@@ -157,3 +157,32 @@ def test_a_pass_that_stops_early_is_no_look_at_all_cells(path: Path) -> None:
     assert table.rows.found is None
     assert table.totals.sum() > 0
     assert table.rows.found is not None
+
+
+def test_some_cells_of_an_open_file_are_read_in_their_order(path: Path) -> None:
+    opened, whole = anndata.read_h5ad(path, backed="r"), anndata.read_h5ad(path)
+    places = np.array([70, 3, 41, 8])
+    some = as_cells(opened[places])
+    assert not isinstance(some, StoredCells)
+    assert not some.isbacked
+    assert list(some.obs_names) == list(whole.obs_names[places])
+    np.testing.assert_array_equal(some.X.toarray(), whole.X[places].toarray())
+
+
+def test_some_cells_of_an_open_file_are_annotated(small_model: ot.LabelTransfer, path: Path) -> None:
+    opened, whole = anndata.read_h5ad(path, backed="r"), anndata.read_h5ad(path)
+    found, expected = small_model.annotate(opened[:60]), small_model.annotate(whole[:60].copy())
+    np.testing.assert_array_equal(found.obsm["orthotype_proba"], expected.obsm["orthotype_proba"])
+
+
+def test_annotations_are_told_by_their_record(
+    small_model: ot.LabelTransfer, path: Path, tmp_path: Path
+) -> None:
+    cells = small_model.annotate(anndata.read_h5ad(path), key_added="mine")
+    cells.uns["params"] = {"n": 1}
+    cells.write_h5ad(tmp_path / "annotated.h5ad")
+    opened = anndata.read_h5ad(tmp_path / "annotated.h5ad", backed="r")
+    for each in (cells, open_stored(tmp_path / "annotated.h5ad"), as_cells(opened)):
+        assert annotations_of(each) == ("mine",)
+    del opened.uns["mine"]
+    assert annotations_of(as_cells(opened)) == ()

@@ -45,6 +45,13 @@ def test_blocks_are_float32_whatever_was_stored(dense, dtype):
     np.testing.assert_array_equal(block.toarray(), stored[:5].toarray())
 
 
+def test_dense_values_of_half_precision_are_widened_block_by_block(dense):
+    half = dense.astype(np.float16)
+    rows = MatrixRows(half)
+    np.testing.assert_array_equal(joined(rows, 4), dense)
+    assert row_readable(half) is half
+
+
 @pytest.mark.parametrize(("base", "log"), [(None, np.log), (2.0, np.log2), (10.0, np.log10)])
 def test_logarithms_are_undone(dense, base, log):
     rows = MatrixRows(sp.csr_matrix(log(1 + dense.astype(np.float64))), scale="log1p", base=base)

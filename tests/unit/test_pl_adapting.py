@@ -1,6 +1,7 @@
 """The picture of what adapting changed shows what the report says."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,3 +87,36 @@ def test_classes_of_one_label_are_not_drawn_as_lost(report: AdaptReport) -> None
     middle = pl.adaptation(alone).axes[1]
     assert [label.get_text() for label in middle.get_yticklabels()] == ["c (1)"]
     assert "without" not in middle.get_title()
+
+
+LONG = "naive thymus-derived CD4-positive, alpha-beta T cell"
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b"), ("a",), (LONG, "B cell"), tuple(f"{LONG} {i}" for i in range(9))]
+)
+@pytest.mark.parametrize("parts", [("left", "right"), ("left",), ("right",), ()])
+def test_nothing_runs_out_of_the_picture(
+    report: AdaptReport, names: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    of = {"cells": 3, "recall_before": 0.5, "recall_after": 1.0}
+    shown = replace(
+        report,
+        held_out=replace(report.held_out, by_class=tuple({"class": name, **of} for name in names)),
+        labels=tuple(
+            {"label": name, "before": 10, "after": 14, "came": 4, "left": 0}
+            for name in names
+            if "left" in parts
+        ),
+        more_labels=report.more_labels if "right" in parts else None,
+    )
+    figure = pl.adaptation(shown)
+    figure.draw_without_rendering()
+    inside, width = figure.get_tightbbox(), figure.get_figwidth()
+    assert inside.x0 >= 0
+    assert inside.x1 <= width
+    assert inside.y0 >= 0
+    assert inside.y1 <= figure.get_figheight()
+    boxes = [ax.get_tightbbox() for ax in figure.axes]
+    for left, right in pairwise(boxes):
+        assert left.x1 <= right.x0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 NUMBERS: Final = frozenset("biuf")
+RECORDED: Final = "model_hash"  # every record of an annotation has it
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
 
 
@@ -57,6 +58,8 @@ class StoredCells:
         Names of what the file holds for each cell; not read.
     uns
         What it says of a logarithm, and nothing else.
+    annotations
+        Keys under which uns has the record of an annotation.
     place
         Where it is, and how it looked when it was opened.
     memory
@@ -73,6 +76,7 @@ class StoredCells:
     uns: Mapping[str, Any]
     place: Place
     memory: Memory = field(default_factory=Memory)
+    annotations: tuple[str, ...] = ()
     file: Any = field(default=None, repr=False)
 
     @property
@@ -237,8 +241,18 @@ def _stored(path: Path, file: Any, memory: Memory) -> StoredCells:
         uns={"log1p": read_elem(uns["log1p"])} if "log1p" in uns else {},
         place=place,
         memory=memory,
+        annotations=_annotations_in(uns),
         file=file if hasattr(file, "close") else None,
     )
+
+
+def annotations_of(cells: "AnnData | StoredCells") -> tuple[str, ...]:
+    """Return the keys under which uns has the record of an annotation, whatever columns there are."""
+    return cells.annotations if isinstance(cells, StoredCells) else _annotations_in(cells.uns)
+
+
+def _annotations_in(uns: Any) -> tuple[str, ...]:
+    return tuple(str(key) for key in uns if hasattr(uns[key], "keys") and RECORDED in uns[key])
 
 
 def _holds_numbers(file: Any, name: str) -> bool:
@@ -281,9 +295,10 @@ def as_cells(
     Raises
     ------
     InputError
-        If the file cannot be read.
+        If the file cannot be read, or the data are neither cells nor a file.
     """
     if not isinstance(data, str | Path):
+        _check_kind(data)
         cells = on_disk(data, memory=memory)
     elif is_stored(data):
         return open_stored(data, memory=memory)
@@ -300,10 +315,25 @@ def as_cells(
     return cells
 
 
+def _check_kind(data: Any) -> None:
+    import anndata
+
+    if not isinstance(data, anndata.AnnData | StoredCells):
+        raise InputError(
+            f"found a {type(data).__name__} in place of cells; expected an AnnData, or the path of a file of "
+            "cells; make one with anndata.AnnData(X=counts, obs=..., var=...), genes as var_names"
+        )
+
+
 def on_disk(adata: "AnnData | StoredCells", *, memory: Memory | None = None) -> "AnnData | StoredCells":
-    """Return cells whose matrix is on disk, if these are a whole AnnData opened with ``backed="r"``."""
-    if isinstance(adata, StoredCells) or not adata.isbacked or adata.is_view:
+    """Return cells whose matrix is on disk, if these are a whole AnnData opened with ``backed="r"``.
+
+    Some cells of one are read into memory: they may be in any order.
+    """
+    if isinstance(adata, StoredCells) or not adata.isbacked:
         return adata
+    if adata.is_view:
+        return adata.to_memory()
     stored = open_stored(adata.filename, memory=memory)
     return replace(
         stored,
@@ -311,4 +341,5 @@ def on_disk(adata: "AnnData | StoredCells", *, memory: Memory | None = None) -> 
         var=adata.var,
         layers={str(name): adata.layers[name] for name in adata.layers if name is not None},
         uns=adata.uns,
+        annotations=_annotations_in(adata.uns),
     )

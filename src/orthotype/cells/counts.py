@@ -20,7 +20,7 @@ from orthotype.cells.rows import MatrixRows, Scale, row_block, row_readable
 from orthotype.cells.scales import judge_scale
 from orthotype.cells.scan import REMEDY, scan_values
 from orthotype.cells.survey import MatrixError, Survey, SurveyedRows
-from orthotype.errors import Problem, Problems, listed, nearest
+from orthotype.errors import Problem, Problems, listed, nearest, warn
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -87,6 +87,8 @@ class Counts:
         Why this matrix and this scale, for people.
     cells
         The cells in blocks of linear values.
+    binary
+        Whether a sample of the cells holds only zeros and ones.
     """
 
     where: str
@@ -95,6 +97,7 @@ class Counts:
     var_names: pd.Index
     remarks: tuple[str, ...]
     cells: SurveyedRows
+    binary: bool = False
 
     def rows(self) -> SurveyedRows:
         """Return the cells in blocks of linear values."""
@@ -119,8 +122,17 @@ class Counts:
     @property
     def evidence(self) -> str:
         """Why this matrix and this scale, for people."""
-        more = (f"{self._n_fractional:,} cells hold fractions too",) if self._n_fractional else ()
+        n = self._n_fractional
+        more = (f"{n:,} {'cell holds' if n == 1 else 'cells hold'} fractions too",) if n else ()
         return "; ".join([*self.remarks, *more])
+
+    @property
+    def binarised(self) -> bool:
+        """Whether all cells were looked at and hold only zeros and ones."""
+        found = self.cells.found
+        if found is None or not self.binary:
+            return False
+        return not (found.scan.large_whole.any() or found.scan.fractional.any())
 
     @property
     def empty_cells(self) -> NDArray[np.intp]:
@@ -209,7 +221,8 @@ def _best(adata: "AnnData", matrices: dict[str, Any], problems: Problems, *, loo
             remarks.append(f"{facts.where} was passed over: {error.problems[0].found}")
             continue
         names = (adata.raw if facts.where == "raw" else adata).var_names
-        return Counts(facts.where, scale, facts.base, names, (facts.evidence, *remarks), rows)
+        said = (facts.evidence, *remarks)
+        return Counts(facts.where, scale, facts.base, names, said, rows, facts.scale == "binary")
     problems.raise_if_any()
     raise MatrixError(f"{problems.subject}: no usable matrix")
 
@@ -251,6 +264,16 @@ def empty_problem(places: NDArray[np.intp], names: Sequence[str] | NDArray[np.ob
         "cells with at least one count",
         "remove them, for example with scanpy.pp.filter_cells(adata, min_counts=1)",
     )
+
+
+def warn_of_binarised(counts: Counts, subject: str) -> None:
+    """Warn of cells that say which genes were seen, but not how much."""
+    if counts.binarised:
+        warn(
+            f"{subject}: {counts.where} holds only zeros and ones: expression is binarised, and labels of a "
+            "model that was trained on more than that are less sure; expected counts; name the matrix that "
+            "holds them (layer=..., --layer), or train with encoder='binarize' (--encoder binarize)"
+        )
 
 
 def _matrices(adata: "AnnData") -> Iterator[tuple[str, Any]]:

@@ -167,7 +167,9 @@ def row_block(matrix: Any, rows: slice) -> sp.csr_array:
     if isinstance(matrix, StoredMatrix):
         return matrix.block(rows)
     if not isinstance(matrix, sp.csr_array | sp.csr_matrix):
-        return canonical(sp.csr_array(matrix[rows]))
+        found = matrix[rows]
+        half = found.dtype == np.float16  # which scipy does not have
+        return canonical(sp.csr_array(found.astype(np.float32) if half else found))
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     indptr = matrix.indptr[rows.start : rows.stop + 1] - first
     shape = (rows.stop - rows.start, matrix.shape[1])

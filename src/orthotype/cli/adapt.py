@@ -1,7 +1,7 @@
 """``orthotype adapt``: a model and a few labelled cells in, a better model out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,8 +37,8 @@ NewClasses = Annotated[
     typer.Option("--new-class", help="A label that is a new class although it looks like one. Repeatable."),
 ]
 Strength = Annotated[
-    float | None,
-    typer.Option("--strength", help="How strongly to hold to the source: alpha of the penalty."),
+    str,
+    typer.Option("--strength", help="How strongly to hold to the source: auto, or alpha of the penalty."),
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Decides the folds; by default that of the model.")
@@ -56,7 +56,7 @@ def adapt(
     new_class: NewClasses = None,
     species: Species = None,
     layer: Layer = None,
-    strength: Strength = None,
+    strength: Strength = "auto",
     seed: Seed = None,
     max_memory: MaxMemory = None,
     json: Json = False,
@@ -69,6 +69,7 @@ def adapt(
     """
     from orthotype.transfer import load
 
+    alpha = _strength(strength)
     outputs.ready(output, outputs.MODEL, force=force)
     if picture is not None:
         outputs.ready(picture, outputs.PICTURE, force=force)
@@ -87,7 +88,7 @@ def adapt(
             new_classes=new_class or (),
             species=species,
             layer=layer,
-            strength="auto" if strength is None else strength,
+            strength=alpha,
             random_state=seed,
             max_memory=max_memory,
             progress=told,
@@ -100,6 +101,16 @@ def adapt(
     else:
         say(str(adapted.adapt_report_))
     note(f"wrote {output}" + (f" and {picture}" if picture is not None else ""))
+
+
+def _strength(text: str) -> float | Literal["auto"]:
+    """Return the number that was given, or "auto"."""
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number", param_hint="--strength") from None
 
 
 def _can_draw() -> None:
@@ -115,7 +126,7 @@ def _draw(report: "AdaptReport", path: Path, *, force: bool) -> None:
 
     figure = adaptation(report)
     with written_whole(path, force=force) as beside:
-        figure.savefig(beside)
+        figure.savefig(beside, bbox_inches="tight")
 
 
 def outcome(adapted: Any) -> dict[str, Any]:

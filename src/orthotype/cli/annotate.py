@@ -22,7 +22,6 @@ from orthotype.cli.options import (
     Species,
     Unknown,
 )
-from orthotype.errors import OutputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
 
 Output = Annotated[
     Path,
-    typer.Option("--output", "-o", help="Annotated cells (.h5ad, .zarr) or their labels (.csv, .parquet)."),
+    typer.Option(
+        "--output", "-o", help="Annotated cells (.h5ad; .zarr of a .zarr) or labels alone (.csv, .parquet)."
+    ),
 ]
 AlignmentName = Annotated[
     Alignment, typer.Option("--alignment", help="shift: take off the species shift, found unlabelled.")
@@ -105,12 +106,12 @@ def annotate(
 
 
 def _check_places(output: Path, csv: Path | None, genes: Path | None, *, force: bool) -> None:
+    named = {"--output": output, "--table": csv, "--genes": genes}
+    outputs.apart({option: path for option, path in named.items() if path is not None})
     outputs.ready(output, outputs.CELLS, force=force)
     for place in (csv, genes):
         if place is not None:
             outputs.ready(place, outputs.TABLE, force=force)
-    if genes is not None and genes == csv:
-        raise OutputError(f"--table and --genes both name {csv}; expected two files")
 
 
 def _write_tables(
@@ -118,9 +119,10 @@ def _write_tables(
 ) -> None:
     from orthotype.cells.write import write_table
     from orthotype.transfer.biology import transferability
+    from orthotype.transfer.streaming import labels_of
 
     if csv is not None:
-        write_table(annotated.obs.filter(regex=f"^{key}_").rename_axis("cell"), csv, force=force)
+        write_table(labels_of(annotated, key_added=key), csv, force=force)
     if genes is not None:
         write_table(transferability(annotated, key_added=key).set_index("gene"), genes, force=force)
 
@@ -149,11 +151,12 @@ def summary(found: dict[str, Any]) -> str:
     """Lay out what the cells were called, for the terminal."""
     genes = found["model_genes"]
     n_used = genes["n"] - genes["n_missing"]
+    cells = "cell" if found["cells"] == 1 else "cells"
     cost = 100 * genes["expected_loss"]
     return "\n".join(
         [
-            f"{found['cells']:,} {found['species']} cells labelled by {n_used:,} of the {genes['n']:,} genes "
-            f"of the model, with {1 - genes['share_of_weight_missing']:.1%} of its weight",
+            f"{found['cells']:,} {found['species']} {cells} labelled by {n_used:,} of the {genes['n']:,} "
+            f"genes of the model, with {1 - genes['share_of_weight_missing']:.1%} of its weight",
             f"gene coverage {genes['level']}"
             + (
                 f": what is missing should cost {cost:.1f} points of mean recall"

@@ -6,12 +6,12 @@ import typer
 
 from orthotype._keys import KEY
 from orthotype.cli.console import say, say_json, table
-from orthotype.cli.inputs import tables
-from orthotype.cli.options import CellsFile, Groups, Json, Key
+from orthotype.cli.inputs import AnnotatedFile, annotated_cells
+from orthotype.cli.options import Groups, Json, Key
 
 
 def evaluate(
-    annotated: CellsFile,
+    annotated: AnnotatedFile,
     labels: Annotated[str, typer.Option("--labels", help="obs column with the true cell types.")],
     groups: Groups = None,
     key: Key = KEY,
@@ -23,7 +23,7 @@ def evaluate(
     """
     from orthotype.transfer.annotated import evaluate_annotation
 
-    cells = tables(annotated)
+    cells = annotated_cells(annotated)
     found = evaluate_annotation(cells, labels=labels, groups=groups, key_added=key, subject=str(annotated))
     if json:
         say_json(found.to_dict())
@@ -34,8 +34,9 @@ def evaluate(
 def summary(found: Any) -> str:
     """Lay out an evaluation for the terminal."""
     columns = ["support", "recall", "recall_low", "recall_high", "precision", "f1"]
+    classes = "class" if len(found.shared) == 1 else "classes"
     parts = [
-        f"{len(found.shared)} shared classes ({found.interval_method})",
+        f"{len(found.shared)} shared {classes} ({found.interval_method})",
         table(
             [tuple(row) for row in found.summary.itertuples(index=False)],
             header=tuple(found.summary.columns),

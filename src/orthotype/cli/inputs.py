@@ -4,13 +4,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from orthotype.cli.console import progress
 from orthotype.errors import InputError, OrthotypeError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+ANNOTATED: Final = (".h5ad", ".zarr")
+AnnotatedFile = Annotated[
+    Path, typer.Argument(help="Annotated cells, as orthotype annotate writes them: .h5ad or .zarr.")
+]
 
 
 def opened(path: Path) -> "AnnData":
@@ -27,19 +34,26 @@ def opened(path: Path) -> "AnnData":
         return read(path)
 
 
-def tables(path: Path) -> "AnnData":
-    """Return what a file says of its cells and genes; a matrix that can be left on disk is not read.
+def annotated_cells(path: Path) -> "AnnData":
+    """Return what a file says of annotated cells; a matrix that can be left on disk is not read.
 
     Raises
     ------
     InputError
-        If it is missing, damaged, of an unknown kind, or may not be read.
+        If it is missing, damaged, of a kind that holds no annotation, or may not be read.
     """
     from orthotype.cells.backed import is_stored, read_tables
     from orthotype.cells.read import read
 
     with reading(path):
-        return read_tables(path) if is_stored(path) else read(path)
+        if is_stored(path):
+            return read_tables(path)
+        if path.exists() and path.suffix.lower() not in ANNOTATED:
+            raise InputError(
+                f"{path} cannot hold an annotation; expected an .h5ad file or a .zarr store; write one with "
+                "orthotype annotate ... -o annotated.h5ad"
+            )
+        return read(path)
 
 
 @contextmanager

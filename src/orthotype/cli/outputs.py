@@ -1,5 +1,6 @@
 """Places to write to, looked at before any work is done."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -34,3 +35,26 @@ def ready(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
             f"{path} exists already; nothing was overwritten; pass --force (force=True) to replace it"
         )
     check_output(path.with_name(f".{path.name}.new") if store else path, force=force)
+
+
+def apart(places: Mapping[str, Path]) -> None:
+    """Refuse two outputs in one place.
+
+    Parameters
+    ----------
+    places
+        What each option names.
+
+    Raises
+    ------
+    OutputError
+        If two of them name the same file.
+    """
+    options: dict[Path, list[str]] = {}
+    for option, path in places.items():
+        options.setdefault(path.resolve(), []).append(option)
+    for names in options.values():
+        if len(names) > 1:
+            raise OutputError(
+                f"{' and '.join(names)} name the same file, {places[names[0]]}; expected two files"
+            )

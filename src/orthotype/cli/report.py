@@ -8,12 +8,12 @@ import typer
 from orthotype._keys import KEY
 from orthotype.cli import outputs
 from orthotype.cli.console import note, progress
-from orthotype.cli.inputs import tables
-from orthotype.cli.options import CellsFile, Force, Groups, Key
+from orthotype.cli.inputs import AnnotatedFile, annotated_cells
+from orthotype.cli.options import Force, Groups, Key
 
 
 def report(
-    annotated: CellsFile,
+    annotated: AnnotatedFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Report to write (.html).")],
     labels: Annotated[
         str | None, typer.Option("--labels", help="obs column with true cell types, if there are any.")
@@ -30,7 +30,7 @@ def report(
     from orthotype.report import report_annotation
 
     outputs.ready(output, outputs.PAGE, force=force)
-    cells = tables(annotated)
+    cells = annotated_cells(annotated)
     with progress("writing the report"):
         report_annotation(
             output, cells, labels=labels, groups=groups, key_added=key, subject=str(annotated), force=force

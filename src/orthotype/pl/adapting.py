@@ -1,6 +1,7 @@
 """What adapting changed, drawn: labels that came and went, recall of labelled cells, what more may bring."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.27
+# Widths of the parts without the names beside them, in inches: room for the titles above.
+WON, RECALL, OUTLOOK = 2.0, 2.7, 2.1
+BESIDE, TICKS = 0.2, 0.4
 
 
 def adaptation(report: AdaptReport, *, n_labels: int = 12) -> "Figure":
@@ -45,11 +49,12 @@ def adaptation(report: AdaptReport, *, n_labels: int = 12) -> "Figure":
     """
     shown = report.labels[:n_labels]
     judged = report.held_out.judged
-    names = [[str(row["label"]) for row in shown], [str(row["class"]) for row in judged]]
-    widths = [2.0 + inches_of(each, size=8) for each in names if each]
-    widths += [2.6] if report.more_labels else []
+    names = [[str(row["label"]) for row in shown], [_with_cells(row) for row in judged]]
+    widths = [*([WON] if shown else []), RECALL, *([OUTLOOK] if report.more_labels else [])]
+    beside = sum(BESIDE + inches_of(each, size=8) for each in names if each)
+    beside += BESIDE + TICKS if report.more_labels else 0.0
     height = 1.0 + ROW * max(len(judged), len(shown), 6)
-    figure = new_figure(width=sum(widths), height=height)
+    figure = new_figure(width=sum(widths) + beside, height=height)
     axes = iter(figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0])
     if shown:
         _won_and_lost(next(axes), report, n_labels)
@@ -94,7 +99,7 @@ def _recall(ax: "Axes", report: AdaptReport) -> None:
     ax.hlines(places, before, after, color=PALE, linewidth=3)
     ax.plot(before, places, "o", markersize=5, markerfacecolor="white", color=GREY, label="before")
     ax.plot(after, places, "o", markersize=5, color=BLUE, label="after")
-    _names(ax, [f"{row['class']} ({row['cells']:,})" for row in rows])
+    _names(ax, [_with_cells(row) for row in rows])
     ax.set_xlim(-0.04, 1.04)
     ax.grid(axis="x", color=PALE, linewidth=0.6)
     ax.legend(frameon=False, fontsize=7, loc="lower left")
@@ -104,6 +109,10 @@ def _recall(ax: "Axes", report: AdaptReport) -> None:
         *([left_out] if left_out else []),
     ]
     ax.set_title("\n".join(said), fontsize=9)
+
+
+def _with_cells(row: Mapping[str, Any]) -> str:
+    return f"{row['class']} ({row['cells']:,})"
 
 
 def _outlook(ax: "Axes", found: MoreLabels) -> None:

@@ -11,13 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype._keys import CONFIDENCE, ENTROPY, KEY, LABEL, PROBA, STATUS, VOTES, column
-from orthotype.cells.columns import label_values, ontology_ids
+from orthotype.cells.columns import is_measurement, label_values, ontology_ids
 from orthotype.cells.table import check_column
 from orthotype.errors import Problems, listed
 from orthotype.metrics import Evaluation, evaluate
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+
+# What a record cannot do without.
+NEEDED = ("classes", "model_hash", "details")
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,8 @@ def read_annotation(adata: "AnnData", *, key_added: str = KEY, subject: str = "t
     InputError
         If columns or the record are missing.
     """
-    problems = Problems(subject)
     names = [LABEL, CONFIDENCE, ENTROPY, VOTES, STATUS]
-    missing = [column(name, key_added=key_added) for name in names]
-    missing = [name for name in missing if name not in adata.obs]
-    if missing or key_added not in adata.uns or column(PROBA, key_added=key_added) not in adata.obsm:
-        problems.add(
-            f"it holds no annotation under {key_added!r}" + (f" (no {listed(missing)})" if missing else ""),
-            expected="cells annotated by orthotype",
-            remedy="run orthotype annotate first",
-        )
-    problems.raise_if_any()
+    _check_annotation(adata, [column(name, key_added=key_added) for name in names], key_added, subject)
     record = adata.uns[key_added]
     frame = pd.DataFrame({name: adata.obs[column(name, key_added=key_added)] for name in names})
     return Annotated(
@@ -78,6 +73,35 @@ def read_annotation(adata: "AnnData", *, key_added: str = KEY, subject: str = "t
         model_hash=str(record["model_hash"]),
         details=json.loads(str(record["details"])),
     )
+
+
+def _check_annotation(adata: "AnnData", names: list[str], key_added: str, subject: str) -> None:
+    """Refuse cells without an annotation, or with a part of one."""
+    problems = Problems(subject)
+    missing = [name for name in names if name not in adata.obs]
+    record, proba = adata.uns.get(key_added, {}), column(PROBA, key_added=key_added)
+    lost = [name for name in NEEDED if not hasattr(record, "keys") or name not in record]
+    if missing:
+        problems.add(
+            f"it holds no annotation under {key_added!r} (no {listed(missing)})",
+            expected="cells annotated by orthotype",
+            remedy="run orthotype annotate first",
+        )
+    elif lost:
+        part = f" ({listed(lost)} missing)" if len(lost) < len(NEEDED) else ""
+        problems.add(
+            f"it has the columns of an annotation, but not its record uns[{key_added!r}]{part}",
+            expected="the record of how the labels were made",
+            remedy='join parts of one annotation with anndata.concat(..., uns_merge="same"), which keeps it; '
+            "cells that were annotated apart need to be annotated again after joining",
+        )
+    elif proba not in adata.obsm:
+        problems.add(
+            f"it has the columns of an annotation, but no obsm[{proba!r}]",
+            expected="the class probabilities of each cell",
+            remedy="keep obsm, or run orthotype annotate again",
+        )
+    problems.raise_if_any()
 
 
 def remember_run(adata: "AnnData", *, key_added: str = KEY, command: str, files: Mapping[str, str]) -> None:
@@ -110,7 +134,7 @@ def evaluate_annotation(
     labels
         obs column with the true classes.
     groups
-        obs column with donors or batches; intervals then resample them.
+        obs column with donors or batches; intervals then resample them. Cells without one are left out.
     key_added
         Key of the annotation.
     random_state
@@ -119,13 +143,9 @@ def evaluate_annotation(
     Raises
     ------
     InputError
-        If there is no annotation or no such column, or no class is shared.
+        If there is no annotation or no such column, the labels are measurements, or no class is shared.
     """
-    problems = Problems(subject)
-    for name in (labels, groups):
-        if name is not None:
-            check_column(adata, name, problems=problems)
-    problems.raise_if_any()
+    donors, kept = _check_columns(adata, labels, groups, subject)
     found = read_annotation(adata, key_added=key_added, subject=subject)
     true = label_values(adata.obs[labels])
     same = match_classes(
@@ -136,19 +156,47 @@ def evaluate_annotation(
     )
     renamed = [None if name is None else same.get(name, (name,))[0] for name in true]
     result = evaluate(
-        np.array(renamed, dtype=object),
-        found.predictions[LABEL].astype(str).to_numpy(dtype=object),
+        np.array(renamed, dtype=object)[kept],
+        found.predictions[LABEL].astype(str).to_numpy(dtype=object)[kept],
         source_classes=found.classes,
-        proba=found.proba,
+        proba=found.proba[kept],
         classes=found.classes,
-        confidence=found.predictions[CONFIDENCE].to_numpy(),
-        groups=None if groups is None else adata.obs[groups].astype(str).to_numpy(dtype=object),
+        confidence=found.predictions[CONFIDENCE].to_numpy()[kept],
+        groups=None if donors is None else donors[kept],
         random_state=random_state,
     )
-    notes = tuple(
-        f"{name!r} is the model's {partner!r}: {reason}" for name, (partner, reason) in same.items()
-    )
-    return replace(result, notes=notes + result.notes)
+    notes = [f"{name!r} is the model's {partner!r}: {reason}" for name, (partner, reason) in same.items()]
+    n = int((~kept).sum())
+    if n:
+        have, are = ("cell has", "is") if n == 1 else ("cells have", "are")
+        notes.append(f"{n:,} {have} no value in {groups!r} and {are} left out.")
+    return replace(result, notes=(*notes, *result.notes))
+
+
+def _check_columns(
+    adata: "AnnData", labels: str, groups: str | None, subject: str
+) -> tuple[NDArray[np.object_] | None, NDArray[np.bool_]]:
+    """Return the group of each cell, if there are groups, and which cells have one."""
+    problems = Problems(subject)
+    for name in (labels, groups):
+        if name is not None:
+            check_column(adata, name, problems=problems)
+    if labels in adata.obs and is_measurement(adata.obs[labels]):
+        problems.add(
+            f"obs column {labels!r} holds measurements ({listed(adata.obs[labels].dropna().head(3))})",
+            expected="names of classes",
+        )
+    donors = None if groups is None or groups not in adata.obs else label_values(adata.obs[groups])
+    kept = np.ones(adata.n_obs, dtype=bool)
+    if donors is not None:
+        kept = np.array([donor is not None for donor in donors], dtype=bool)
+        if not kept.any():
+            problems.add(
+                f"no cell has a value in obs column {groups!r}",
+                expected="a donor or batch for some cells",
+            )
+    problems.raise_if_any()
+    return donors, kept
 
 
 def match_classes(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -11,6 +13,8 @@ from orthotype._keys import GROUP, KEY, ROLLED_UP, SET, UNKNOWN, column
 from orthotype.cells.backed import as_cells
 from orthotype.cells.clusters import Table
 from orthotype.cells.columns import check_labels
+from orthotype.cells.counts import warn_of_binarised
+from orthotype.cells.encode import Binarize
 from orthotype.cells.memory import Progress, memory_for
 from orthotype.cells.survey import looked_again
 from orthotype.cells.table import BLOCK_SIZE, open_cells, warn_of_repeated
@@ -19,7 +23,7 @@ from orthotype.models.neighbours import N_NEIGHBORS
 from orthotype.transfer.annotated import remember_run
 from orthotype.transfer.calibrating import calibrate_state, cell_sets
 from orthotype.transfer.labelling import Labelling, Options, label_cells
-from orthotype.transfer.predictions import Predictions, check_key
+from orthotype.transfer.predictions import Predictions, check_free, check_key
 from orthotype.transfer.proposals import propose_for
 from orthotype.transfer.record import annotation_record
 from orthotype.transfer.rollup import rolled_labels
@@ -113,19 +117,20 @@ class Annotator:
         check_key(key_added)
         memory = memory_for(max_memory, progress=progress, client=client)
         streamed = Streamed.of(target, output, memory=memory, force=force)
-        asked: dict[str, Any] = {"alignment": alignment, "unknown": unknown, "n_neighbors": n_neighbors}
+        options = _checked(alignment, unknown, n_neighbors)
         named = {"species": species, "layer": layer}
         key = {"model": self._fitted().hash(), **named}
         with working(target, streamed, memory=memory, key=key) as cells:
-            found = self._label(cells, species, layer, _checked(**asked), keep=True)
+            check_free(cells, key_added=key_added)
+            found = self._label(cells, species, layer, options, keep=True)
             proposals = propose_for(found.table, found.predictions)
             record = annotation_record(
-                self._fitted(), found, parameters={**named, **asked}, proposals=proposals
+                self._fitted(), found, parameters={**named, **asdict(options)}, proposals=proposals
             )
             annotated = found.predictions.annotate(tables_of(cells), record=record, key_added=key_added)
             annotated.obs[column(GROUP, key_added=key_added)] = proposals.cells.array
             self._add_rolled_up(annotated, found.predictions, key_added=key_added)
-            sets = cell_sets(self._fitted(), found.predictions.proba, options=Options(**asked))
+            sets = cell_sets(self._fitted(), found.predictions.proba, options=options)
             if sets is not None:
                 annotated.obs[column(SET, key_added=key_added)] = sets
             if run is not None:
@@ -191,7 +196,10 @@ class Annotator:
             warn_of_repeated(table.genes, "the target")
             if keep:
                 keep_sample(table)
-            return label_cells(self._fitted(), table, options=options, block_size=self.block_size)
+            found = label_cells(self._fitted(), table, options=options, block_size=self.block_size)
+            if self._fitted().space.encoder.kind != Binarize.kind:
+                warn_of_binarised(table.counts, "the target")
+            return found
 
         return looked_again(labelled)
 
@@ -312,6 +320,12 @@ class Annotator:
             With every problem of the cells at once.
         """
         state = self._fitted()
+        options = _checked(alignment, "none", n_neighbors)
+        if not isinstance(labels, str):
+            raise InputError(
+                f"labels is a {type(labels).__name__}; expected the name of an obs column; put the "
+                "labels into one first, such as adata.obs['label'] = labels"
+            )
         cells = as_cells(target, memory=memory_for(max_memory, progress=progress))
 
         def fitted(look_first: bool | None) -> ModelState:
@@ -330,7 +344,7 @@ class Annotator:
                 table,
                 np.asarray(names, dtype=object),
                 coverage=coverage,
-                options=Options(alignment=alignment, n_neighbors=n_neighbors),
+                options=options,
                 block_size=self.block_size,
             )
 
@@ -360,7 +374,7 @@ class Annotator:
         return state
 
 
-def _checked(alignment: str, unknown: str, n_neighbors: int) -> Options:
+def _checked(alignment: str, unknown: str, n_neighbors: Any) -> Options:
     problems = Problems("the options of the annotation")
     for name, value, known in (
         ("alignment", alignment, ("shift", "none")),
@@ -368,7 +382,9 @@ def _checked(alignment: str, unknown: str, n_neighbors: int) -> Options:
     ):
         if value not in known:
             problems.add(f"{name} is {value!r}", expected=f"one of {', '.join(map(repr, known))}")
-    if n_neighbors < 0:
-        problems.add(f"n_neighbors is {n_neighbors}", expected="0 for none, or a number of cells such as 15")
+    if not isinstance(n_neighbors, Integral) or n_neighbors < 0:
+        problems.add(
+            f"n_neighbors is {n_neighbors!r}", expected="0 for none, or a number of cells such as 15"
+        )
     problems.raise_if_any()
-    return Options(alignment, unknown, n_neighbors)
+    return Options(alignment, unknown, int(n_neighbors))

@@ -20,6 +20,7 @@ promise is weaker, because both are poorer.
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -135,8 +136,9 @@ def _checked(
 ) -> NDArray[np.intp]:
     """Return the class code of each cell, -1 for cells without a label."""
     problems = Problems("the labelled target cells")
-    if not 0 < coverage < 1:
-        problems.add(f"coverage is {coverage}", expected="a share between 0 and 1, such as 0.9")
+    sensible = _is_share(coverage)
+    if not sensible:
+        problems.add(f"coverage is {coverage!r}", expected="a share between 0 and 1, such as 0.9")
     if rare not in RARE:
         problems.add(f"rare is {rare!r}", expected=f"one of {listed(RARE)}")
     given = np.array([name is not None for name in labels], dtype=bool)
@@ -144,22 +146,27 @@ def _checked(
     codes[given] = pd.Index(state.classes).get_indexer(pd.Index(labels[given], dtype=object))
     foreign = sorted({str(name) for name in labels[given & (codes < 0)]})
     if foreign:
+        classes = "class" if len(foreign) == 1 else "classes"
         close = [match for name in foreign for match in nearest(name, map(str, state.classes), most=1)]
         problems.add(
-            f"the labels name {len(foreign)} classes that the model does not have ({listed(foreign)})",
+            f"the labels name {len(foreign)} {classes} that the model does not have ({listed(foreign)})",
             expected=f"classes of the model, such as {listed(close or state.classes.tolist())}",
             remedy="rename them, leave them out, or adapt the model to them with other cells first",
         )
-    if 0 < coverage < 1:
+    if sensible:
         sizes, enough = np.bincount(codes[codes >= 0], minlength=len(state.classes)), fewest_cells(coverage)
         if sizes.max() < enough:
             problems.add(
-                f"no class has more than {sizes.max():,} labelled cells",
+                f"no class has more than {sizes.max():,} labelled {'cell' if sizes.max() == 1 else 'cells'}",
                 expected=f"at least {enough} of a class for a coverage of {coverage:g}",
                 remedy="label more cells, or ask for less coverage",
             )
     problems.raise_if_any()
     return codes
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < 1
 
 
 def _loss(proba: NDArray[np.floating], codes: NDArray[np.intp]) -> float:

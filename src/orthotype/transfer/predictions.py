@@ -1,7 +1,7 @@
 """What a model says about cells: one row per cell, ready for a table or for AnnData."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,37 +11,79 @@ from orthotype._keys import (
     ASSIGNED,
     CONFIDENCE,
     ENTROPY,
+    GROUP,
     KEY,
     LABEL,
     NEAREST,
     NO_AGREEMENT,
     ONTOLOGY,
     PROBA,
+    ROLLED_UP,
+    SET,
     STATUS,
     UNKNOWN,
     VOTES,
     column,
 )
-from orthotype.errors import InputError
+from orthotype.cells.backed import annotations_of
+from orthotype.errors import InputError, listed
 from orthotype.metrics import softmax_entropy
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from orthotype.cells.backed import StoredCells
+
+# Every column of obs that an annotation may have.
+IN_OBS: Final = (
+    *(LABEL, CONFIDENCE, ENTROPY, VOTES, STATUS, NEAREST, ONTOLOGY),
+    *(GROUP, ROLLED_UP, SET),
+)
 STATUSES = (ASSIGNED, NO_AGREEMENT, UNKNOWN)
 
 
-def check_key(key: str) -> None:
+def check_key(key: Any) -> None:
     """Refuse a prefix of columns that a file could not hold.
 
     Raises
     ------
     InputError
-        If it is empty or holds a slash, which HDF5 takes for a folder.
+        If it is no text, is empty, or holds a slash, which HDF5 takes for a folder.
     """
-    if not key.strip() or "/" in key:
+    if not isinstance(key, str) or not key.strip() or "/" in key:
         raise InputError(
             f"the key {key!r} cannot be a prefix of columns; expected a word without a slash, such as {KEY!r}"
+        )
+
+
+def columns_in(obs: pd.DataFrame, *, key_added: str = KEY) -> list[str]:
+    """Return the columns of obs that an annotation under this key writes, in their order.
+
+    Other columns may begin with the key, too: ``cell_type`` with the key ``cell``.
+    """
+    written = {column(name, key_added=key_added) for name in IN_OBS}
+    return [name for name in obs if name in written]
+
+
+def check_free(cells: "AnnData | StoredCells", *, key_added: str = KEY) -> None:
+    """Refuse to replace what has the name of a result and is of no earlier annotation under this key.
+
+    Raises
+    ------
+    InputError
+        With the names, if there are any.
+    """
+    if key_added in annotations_of(cells):
+        return
+    proba = column(PROBA, key_added=key_added)
+    taken = [("obs column", name) for name in columns_in(cells.obs, key_added=key_added)]
+    taken += [("obsm array", proba)] if proba in cells.obsm else []
+    if taken:
+        kind = " and ".join(dict.fromkeys(kind for kind, _ in taken))
+        raise InputError(
+            f"the target has the {kind} {listed(name for _, name in taken)}, which annotate would replace, "
+            f"but no record uns[{key_added!r}] of an earlier annotation; expected results of orthotype or "
+            "none of these names; pass another key (key_added=..., --key), or remove them"
         )
 
 
@@ -123,8 +165,7 @@ class Predictions:
         annotated = adata.copy()
         frame = self.to_frame()
         frame.index = annotated.obs_names
-        earlier = [name for name in annotated.obs if str(name).startswith(f"{key_added}_")]
-        annotated.obs = annotated.obs.drop(columns=earlier)
+        annotated.obs = annotated.obs.drop(columns=columns_in(annotated.obs, key_added=key_added))
         for name in frame.columns:
             annotated.obs[column(name, key_added=key_added)] = frame[name]
         annotated.obsm[column(PROBA, key_added=key_added)] = self.proba

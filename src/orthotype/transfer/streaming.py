@@ -30,6 +30,7 @@ from orthotype.cells.write import (
     write_table,
 )
 from orthotype.errors import ClusterError, InputError, OrthotypeError, OutputError
+from orthotype.transfer.predictions import columns_in
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -230,5 +231,4 @@ def tables_of(cells: "AnnData | StoredCells") -> "AnnData":
 
 def labels_of(annotated: "AnnData", *, key_added: str) -> Any:
     """Return the columns of an annotation as a table, one row per cell."""
-    columns = [name for name in annotated.obs if str(name).startswith(f"{key_added}_")]
-    return annotated.obs[columns].rename_axis("cell")
+    return annotated.obs[columns_in(annotated.obs, key_added=key_added)].rename_axis("cell")
