@@ -105,4 +105,4 @@ def test_a_file_that_is_not_there(
 ) -> None:
     message = str(refused(small_model, small_human, tmp_path / "none.csv"))
     assert "none.csv" in message
-    assert "cannot be read" in message
+    assert "does not exist" in message

@@ -141,10 +141,10 @@ def test_more_labels_than_cells(
     ("words", "fact"),
     [
         (("--labels", "nope", "-o", "a.safetensors"), "no obs column 'nope'"),
-        (("--labels", "nope.csv", "-o", "a.safetensors"), "nope.csv cannot be read"),
+        (("--labels", "nope.csv", "-o", "a.safetensors"), "nope.csv does not exist"),
         (("--labels", LABELS, "-o", "a.csv"), "expected .safetensors"),
         (("--labels", LABELS, "-o", "a.safetensors", "--picture", "a.txt"), "expected .svg"),
-        (("--labels", LABELS, "-o", "a.safetensors", "--clusters", LABELS), "cannot be read"),
+        (("--labels", LABELS, "-o", "a.safetensors", "--clusters", LABELS), "does not exist"),
         (("--labels", LABELS, "-o", "a.safetensors", "--target", "none.h5ad"), "none.h5ad"),
     ],
 )

@@ -76,6 +76,26 @@ def test_numbers_are_clusters_too(cells: AnnData) -> None:
     assert found.obs["cell_type"].tolist() == ["type 0", "type 1", "type 2", "type 3"]
 
 
+def test_tables_that_were_read_back_are_keyed_by_their_column(cells: AnnData) -> None:
+    clusters = pd.DataFrame({"cell": CELLS, "cluster": OF_CELL.values()})
+    names = pd.DataFrame({"cluster": OF_CLUSTER.keys(), "name": OF_CLUSTER.values()})
+    found = join_clusters(cells, clusters, labels=names)
+    assert found.obs["cell_type"].tolist() == ["Erythroblasts", "HSPCs", "Pro-B", "HSPCs"]
+
+
+def test_clusters_of_floats_and_words_for_none(cells: AnnData, tmp_path: Path) -> None:
+    cells.obs["cluster"] = [0.0, 10.0, 2.0, np.nan]
+    (tmp_path / "floats.csv").write_text("cluster,name\n0.0,Erythroblasts\n10.0,HSPCs\n2.0,Pro-B\n")
+    for names in (OF_CLUSTER, {0.0: "Erythroblasts", 10.0: "HSPCs", 2.0: "Pro-B"}, tmp_path / "floats.csv"):
+        assert name_clusters(cells, names).obs["cell_type"].tolist()[:3] == [
+            "Erythroblasts",
+            "HSPCs",
+            "Pro-B",
+        ]
+    some = {CELLS[0]: "0", CELLS[1]: "N/A", CELLS[2]: pd.NA, CELLS[3]: "none"}
+    assert join_clusters(cells, some, unclustered="drop").obs_names.tolist() == [CELLS[0]]
+
+
 def test_a_column_by_name(cells: AnnData, names: Path) -> None:
     found = join_clusters(cells, OF_CELL, labels=names, label_column="Dev_Branch")
     assert found.obs["cell_type"].tolist()[0] == "Erythropoieisis"
@@ -156,7 +176,7 @@ def test_tables_that_are_none(cells: AnnData, tmp_path: Path, text: str, message
 
 
 def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         read_pairs(tmp_path / "none.csv", known=[])
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x80\x81")
     with pytest.raises(InputError, match="cannot be read"):

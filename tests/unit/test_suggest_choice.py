@@ -40,6 +40,21 @@ def test_one_class_leaves_no_doubt() -> None:
     assert doubts(np.ones((3, 1)), np.full(3, 5), np.zeros(3, dtype=bool), n_models=5).tolist() == [0, 0, 0]
 
 
+def test_what_was_asked_for_is_not_chosen_and_covers_nothing(rng: np.random.Generator) -> None:
+    sizes = (30, 5)
+    places, groups = balls(rng, sizes), np.repeat(np.arange(2), sizes)
+    first = chosen(places, groups, 1)
+    asked = groups == 1
+    asked[first] = True
+    found = chosen(places, groups, 35, asked=asked)
+    assert sorted(found) == np.flatnonzero(~asked).tolist()
+    labelled = np.zeros(35, dtype=bool)
+    labelled[first] = True
+    covered = chosen(places, groups, 35, labelled=labelled, asked=asked)
+    assert sorted(covered) == sorted(found)
+    assert covered.tolist() != found.tolist()
+
+
 def test_every_group_gets_a_label_before_the_largest_gets_many(rng: np.random.Generator) -> None:
     sizes = (500, 100, 3, 1)
     groups = np.repeat(np.arange(4), sizes)

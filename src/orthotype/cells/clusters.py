@@ -1,29 +1,26 @@
 """Clusters of cells and their names, joined to the cells from the small tables in which people keep them.
 
 Two tables are usual: one says in which cluster each cell is, one how each cluster is called. Both are text
-with the key in the first column and what it stands for in the second, or in a column that is named; a first
-line of column names is recognised by its not being a key. What does not fit is said in one message.
+with the key in the first column, or in one called ``cell`` or ``cluster``, and what it stands for in the
+next, or in a column that is named (:mod:`orthotype.cells.tables`). What does not fit is said in one message.
 """
 
-import csv
-import zlib
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from orthotype.cells.dge import opened
+from orthotype.cells.columns import label_values
+from orthotype.cells.tables import Pairs, Table, read_fields
 from orthotype.errors import InputError, Problems, listed, nearest
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-Table = str | Path | pd.DataFrame | pd.Series | Mapping[str, str]
-Pairs = list[tuple[str, str]]
+__all__ = ["Table", "join_clusters", "name_clusters", "read_pairs"]
 
-DELIMITERS: Final = ("\t", ",", ";")
-MISSING: Final = frozenset({"", "NA", "NaN", "nan", "None", "null"})
+CELL: Final = "cell"
+CLUSTER: Final = "cluster"
 UNCLUSTERED: Final = ("error", "drop", "keep")
 
 
@@ -73,12 +70,12 @@ def join_clusters(
     problems = Problems("the table of clusters")
     cells: list[str] = adata.obs_names.tolist()
     barcodes: list[str] = adata.obs["barcode"].astype(str).tolist() if "barcode" in adata.obs else []
-    pairs = read_pairs(clusters, known={*cells, *barcodes}, column=cluster_column)
+    pairs = read_pairs(clusters, known={*cells, *barcodes}, column=cluster_column, keys=[CELL])
     keys = {cell for cell, _ in pairs}
     names = barcodes if len(keys.intersection(barcodes)) > len(keys.intersection(cells)) else cells
     _check_cells(names, pairs, problems)
     found = pd.Series(names, index=adata.obs_names, dtype=object).map(dict(pairs))
-    found = found.where(~found.isin(MISSING), None)
+    found = found.where(found != "", None)
     missing = found.isna().to_numpy()
     if missing.any() and unclustered == "error":
         problems.add(
@@ -129,7 +126,7 @@ def name_clusters(
             remedy=f"did you mean {listed(alike)}?" if alike else "",
         )
         problems.raise_if_any()
-    found = adata.obs[key].astype(object).map(str, na_action="ignore")
+    found = pd.Series(label_values(adata.obs[key]), index=adata.obs_names, dtype=object)
     of_cluster = _names_of(found.dropna().unique(), labels, label_column, problems)
     problems.raise_if_any()
     named = adata.copy()
@@ -137,7 +134,9 @@ def name_clusters(
     return named
 
 
-def read_pairs(table: Table, *, known: Collection[str], column: str | None = None) -> Pairs:
+def read_pairs(
+    table: Table, *, known: Collection[str], column: str | None = None, keys: Sequence[str] = ()
+) -> Pairs:
     """Return what a table says as pairs of key and value, as text, in its order, without rows of no key.
 
     Parameters
@@ -145,61 +144,26 @@ def read_pairs(table: Table, *, known: Collection[str], column: str | None = Non
     table
         A csv or tsv file (plain or gz), a DataFrame or Series with the keys as index, or a mapping.
     known
-        Keys that there can be. A first line is one of column names if its first field is none of these and
-        its second is no value of any other line.
+        Keys that there can be; they tell a first line of column names from others.
     column
         Column of the values; by default the first after the keys.
+    keys
+        What a column of keys may be called that is not the first.
 
     Raises
     ------
     InputError
         If the file cannot be read, or has no such column.
     """
-    if isinstance(table, str | Path):
-        rows = _rows(Path(table))
-        named = rows[0][0] not in known and rows[0][1:2] not in [row[1:2] for row in rows[1:]]
-        header = rows.pop(0) if named else None
-        subject = str(table)
-    elif isinstance(table, pd.DataFrame):
-        header = ["", *map(str, table.columns)]
-        rows = [
-            [str(field) for field in row] for row in table.reset_index().itertuples(index=False, name=None)
-        ]
-        subject = "the table"
+    fields = read_fields(table, known=known)
+    key = fields.key_place(keys)
+    if column is None or isinstance(table, pd.Series | Mapping):
+        value = next(iter(fields.value_places(key)), 1)
+    elif fields.header is not None and column in fields.header:
+        value = fields.header.index(column)
     else:
-        return [(str(name), str(value)) for name, value in table.items() if str(name) not in MISSING]
-    place = _place(header, column, subject)
-    short = [row[0] for row in rows if len(row) <= place]
-    if short:
-        raise InputError(f"{subject}: {len(short):,} rows have no value: {listed(short)}; expected one each")
-    return [(row[0], row[place]) for row in rows if row[0] not in MISSING]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """Return the fields of a text table, all lines of equal length where the first has no corner."""
-    try:
-        with opened(path) as file:
-            lines = file.read().decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); expected a csv or tsv file") from error
-    lines = [line for line in lines if line.strip()]
-    if not lines:
-        raise InputError(f"{path} is empty; expected a csv or tsv file of two columns")
-    delimiter = max(DELIMITERS, key="\n".join(lines[:20]).count)
-    rows = [[field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)]
-    if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:
-        rows[0].insert(0, "")
-    return rows
-
-
-def _place(header: list[str] | None, column: str | None, subject: str) -> int:
-    """Return the position of the column of values."""
-    if column is None:
-        return 1
-    if header is None or column not in header:
-        found = f"has the columns {listed(header)}" if header else "has no line of column names"
-        raise InputError(f"{subject} {found}; expected one named {column!r}")
-    return header.index(column)
+        raise InputError(f"{fields.said}; expected one named {column!r}")
+    return fields.pairs(key, value, known=known)
 
 
 def _check_cells(names: list[str], pairs: Pairs, problems: Problems) -> None:
@@ -231,8 +195,8 @@ def _names_of(
         return {}
     clusters = sorted(clusters, key=_natural)
     several: dict[str, set[str]] = {}
-    for cluster, label in read_pairs(labels, known=set(clusters), column=column):
-        if label not in MISSING:
+    for cluster, label in read_pairs(labels, known=set(clusters), column=column, keys=[CLUSTER]):
+        if label:
             several.setdefault(cluster, set()).add(label)
     bare = [cluster for cluster in clusters if cluster not in several]
     torn = [cluster for cluster in clusters if len(several.get(cluster, ())) > 1]

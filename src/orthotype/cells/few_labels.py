@@ -1,73 +1,89 @@
 """Labels for a few cells, as people give them: a column, a table of cells, or names for clusters.
 
-A table has the name of a cell first and its label second, or under ``label``; a suggestion table that was
-filled in is one. Rows without a label are left out. What does not fit the cells is counted, listed and said
-in one message, before anything is learned.
+A table has the name of a cell under ``cell`` or first, and its label under ``label`` or in the only other
+column; a suggestion table that was filled in is one. Rows without a label are left out. What does not fit the
+cells is counted, listed and said in one message, before anything is learned.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orthotype._keys import RESERVED_LABELS
-from orthotype.cells.clusters import MISSING, Table, read_pairs
+from orthotype._keys import GROUP, LABEL, RESERVED_LABELS
+from orthotype.cells.clusters import CELL, CLUSTER
 from orthotype.cells.columns import is_measurement, label_values
-from orthotype.cells.dge import opened
 from orthotype.cells.table import check_column
-from orthotype.errors import Problems, listed
+from orthotype.cells.tables import Fields, Table, read_fields
+from orthotype.errors import InputError, Problems, listed
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-LABEL = "label"
-ENDINGS = (".csv", ".tsv", ".txt", ".gz")
+ENDINGS: Final = (".csv", ".tsv", ".txt", ".gz")
 
 
-def read_labels(table: Table, *, known: Collection[str] = ()) -> "pd.Series[str]":
-    """Return the label of each cell that has one, with the names of the cells as index, in their order.
+def read_labels(
+    table: Table, *, known: Collection[str] = (), clusters: str | None = None
+) -> "pd.Series[str]":
+    """Return the label of each cell or cluster that a table names, "" where it has none, in their order.
 
     Parameters
     ----------
     table
         A csv or tsv file (plain or gz), a DataFrame or Series with the cells as index, or a mapping. The
-        label is in the column ``label``, else in the second.
+        label is in the column ``label``, whatever its case, else in the only one besides the cells. A column
+        ``cell`` holds the cells, else they are the index, or the first column of a file.
     known
-        Names that a cell can have; they tell a line of column names from a cell.
+        Names that a cell or cluster can have; they tell a line of column names from a cell.
+    clusters
+        obs column with clusters, if those are what the table names: under this name or ``cluster``, or under
+        ``group`` if it is a suggestion table.
 
     Raises
     ------
     InputError
-        If the file cannot be read.
+        If the file is missing or cannot be read, or the column of labels cannot be told or holds numbers.
     """
-    pairs = read_pairs(table, known=known, column=LABEL if _has_column(table) else None)
-    filled = [(cell, label.strip()) for cell, label in pairs if label.strip() not in MISSING]
-    cells = pd.Index([cell for cell, _ in filled], dtype=object)
-    return pd.Series([label for _, label in filled], index=cells, dtype=object, name=LABEL)
+    fields = read_fields(table, known=known)
+    key = fields.key_place([CELL] if clusters is None else _cluster_keys(fields, clusters))
+    pairs = fields.pairs(key, _label_place(fields, key), known=known)
+    index = pd.Index([name for name, _ in pairs], dtype=object)
+    return pd.Series([label.strip() for _, label in pairs], index=index, dtype=object, name=LABEL)
 
 
-def _has_column(table: Table) -> bool:
-    """Return whether a table names its column of labels."""
-    if isinstance(table, pd.DataFrame):
-        return LABEL in table.columns
-    if not isinstance(table, str | Path) or not Path(table).is_file():
-        return False
-    try:
-        with opened(Path(table)) as file:
-            first = file.readline().decode()
-    except (OSError, EOFError, UnicodeDecodeError):
-        return False
-    for delimiter in ("\t", ",", ";"):
-        if LABEL in [field.strip().strip('"') for field in first.split(delimiter)]:
-            return True
-    return False
+def _cluster_keys(fields: Fields, clusters: str) -> Sequence[str]:
+    """Return what the column of clusters may be called, here."""
+    suggested = fields.find(CELL) is not None
+    return [clusters, CLUSTER, *([GROUP] if suggested else [])]
+
+
+def _label_place(fields: Fields, key: int) -> int:
+    """Return the position of the column of labels."""
+    named, others = fields.find(LABEL), fields.value_places(key)
+    if named is not None and named in others:
+        others = [named]
+    if len(others) > 1:
+        columns = "" if fields.header else f", and {len(others) + 1} columns"
+        raise InputError(
+            f"{fields.said}{columns}; expected labels in a column {LABEL!r}; "
+            "rename it, or leave out all columns but the names and their labels"
+        )
+    place = next(iter(others), 1)
+    if place in fields.measured:
+        values = [row[place] for row in fields.rows if row[place]]
+        raise InputError(
+            f"{fields.subject} holds measurements where its labels should be ({listed(values, most=3)}); "
+            f"expected names of classes; call the column of labels {LABEL!r}"
+        )
+    return place
 
 
 def check_few_labels(
-    names: Collection[object], labels: "pd.Series[str]", *, problems: Problems
+    names: Collection[object], labels: "pd.Series[str]", *, problems: Problems, needed: bool = True
 ) -> NDArray[np.object_]:
     """Return the label of every cell, None for cells without one, and note all that does not fit.
 
@@ -80,10 +96,13 @@ def check_few_labels(
     problems
         Where to note cells that the data do not have, cells with several labels, names that several cells
         share, more labels than cells, no labels at all, and words that orthotype uses for its own verdicts.
+    needed
+        Whether no labels at all are a problem.
     """
     cells = pd.Index([str(name) for name in names], dtype=object)
-    given: pd.Series[str] = labels[
-        ~pd.DataFrame({"c": labels.index, "l": labels.to_numpy()}).duplicated().to_numpy()
+    filled: pd.Series[str] = labels[labels != ""]
+    given: pd.Series[str] = filled[
+        ~pd.DataFrame({"c": filled.index, "l": filled.to_numpy()}).duplicated().to_numpy()
     ]
     unknown = given.index[~given.index.isin(cells)].unique()
     shared = cells[cells.duplicated() & cells.isin(given.index)].unique()
@@ -104,7 +123,7 @@ def check_few_labels(
             f"{len(shared):,} labelled names are those of several cells: {listed(shared)}",
             remedy="adata.obs_names_make_unique()",
         )
-    check_words(given.tolist(), problems=problems)
+    check_words(given.tolist(), problems=problems, needed=needed)
     place = dict(zip(given.index, given.to_numpy(), strict=True))
     return np.array([place.get(cell) for cell in cells], dtype=object)
 
@@ -121,10 +140,10 @@ def _note_contradicting(given: "pd.Series[str]", what: str, problems: Problems) 
         )
 
 
-def check_words(labels: Collection[str | None], *, problems: Problems) -> None:
-    """Note a problem if there is no label, or if one is a word that orthotype uses for its own verdicts."""
+def check_words(labels: Collection[str | None], *, problems: Problems, needed: bool = True) -> None:
+    """Note a problem if a needed label is missing, or is a word that orthotype uses for its own verdicts."""
     present = [label for label in labels if label is not None]
-    if not present:
+    if needed and not present:
         problems.add(
             "no cell has a label", expected="a label for at least one cell", remedy="fill in some labels"
         )
@@ -162,17 +181,36 @@ def few_labels(
     """
     if clusters is not None:
         return _by_cluster(cells, labels, clusters, problems)
-    if isinstance(labels, str) and (labels in cells.obs or not _is_file(labels)):
-        return _of_column(cells, labels, problems)
+    if is_column(labels, cells):
+        return label_column(cells, labels, problems=problems)
     names = [str(name) for name in cells.obs_names]
     return check_few_labels(names, read_labels(labels, known=set(names)), problems=problems)
 
 
-def _is_file(name: str) -> bool:
-    return Path(name).is_file() or name.lower().endswith(ENDINGS)
+def is_column(labels: Table, cells: "AnnData | Any") -> TypeGuard[str]:
+    """Return whether labels are the name of an obs column: one that there is, or else no file either."""
+    if not isinstance(labels, str) or labels in cells.obs:
+        return isinstance(labels, str)
+    place = Path(labels)
+    return not (place.exists() and not place.is_dir()) and not labels.lower().endswith(ENDINGS)
 
 
-def _of_column(cells: "AnnData | Any", column: str, problems: Problems) -> NDArray[np.object_]:
+def label_column(
+    cells: "AnnData | Any", column: str, *, problems: Problems, needed: bool = True
+) -> NDArray[np.object_]:
+    """Return the label of every cell, None for cells without one, from an obs column.
+
+    Parameters
+    ----------
+    cells
+        The cells; only obs is looked at.
+    column
+        The obs column.
+    problems
+        Where to note that there is no such column, or that it holds measurements or words of orthotype's.
+    needed
+        Whether no labels at all are a problem.
+    """
     found = np.full(len(cells.obs_names), None, dtype=object)
     check_column(cells, column, problems=problems)
     if column not in cells.obs:
@@ -185,7 +223,7 @@ def _of_column(cells: "AnnData | Any", column: str, problems: Problems) -> NDArr
         )
         return found
     found[:] = [None if label is None else label.strip() for label in label_values(series)]
-    check_words(found.tolist(), problems=problems)
+    check_words(found.tolist(), problems=problems, needed=needed)
     return found
 
 
@@ -198,7 +236,8 @@ def _by_cluster(
         return np.full(len(cells.obs_names), None, dtype=object)
     of_cell = label_values(cells.obs[column])
     known = {cluster for cluster in of_cell if cluster is not None}
-    given = read_labels(labels, known=known)
+    given = read_labels(labels, known=known, clusters=column)
+    given = given[given != ""]
     unknown = given.index[~given.index.isin(known)].unique()
     if len(unknown):
         problems.add(

@@ -21,10 +21,12 @@ Clusters = Annotated[
     typer.Option("--clusters", help="obs column with clusters: suggest clusters instead of cells."),
 ]
 Labelled = Annotated[
-    Path | None,
-    typer.Option("--labelled", help="Labels given so far (.csv of cell and label): not asked for again."),
+    str | None,
+    typer.Option(
+        "--labelled", help="Labels given so far (.csv of cell and label, or obs column): not asked for again."
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same cells.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same cells.")]
 
 
 def suggest(
@@ -72,9 +74,16 @@ def suggest(
         say_json(outcome(found))
     else:
         say(summary(found))
+    _note_numbers(found)
+    note(f"wrote {output}; fill in the column 'label' and adapt the model to it")
+
+
+def _note_numbers(found: "pd.DataFrame") -> None:
+    """Say which cells were not compared, and which not asked for."""
     if found.attrs["compared"] < found.attrs["cells"]:
         note(f"{found.attrs['compared']:,} of {found.attrs['cells']:,} cells were compared with each other")
-    note(f"wrote {output}; fill in the column 'label' and adapt the model to it")
+    if found.attrs["left_empty"]:
+        note(f"{found.attrs['left_empty']:,} cells were left without a label, and are not asked for again")
 
 
 def outcome(found: "pd.DataFrame") -> dict[str, Any]:

@@ -67,6 +67,7 @@ def choose(
     labelled: NDArray[np.bool_],
     labels: NDArray[np.floating],
     n: int,
+    asked: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.intp]:
     """Return positions of the cells to label next, in order, at most ``n``.
 
@@ -86,18 +87,20 @@ def choose(
         Labels that each group has, shape (n_groups,).
     n
         How many to choose.
+    asked
+        Which are not chosen although they have no label, shape (m,).
     """
+    closed = labelled if asked is None else labelled | asked
     speaks = shares(groups, mass, doubt)
     dealt = np.asarray(labels, dtype=np.float64).copy()
-    free = np.bincount(groups[~labelled], minlength=len(speaks))
+    free = np.bincount(groups[~closed], minlength=len(speaks))
     opened: dict[int, Cover] = {}
     chosen: list[int] = []
     while len(chosen) < n and free.any():
         dealt_so_far = np.where(dealt > 0, 2.0 * dealt + 1.0, FIRST)
         g = int(np.where(free > 0, speaks / dealt_so_far, -1.0).argmax())
         if g not in opened:
-            members = np.flatnonzero(groups == g)
-            opened[g] = Cover.of(members, places[members], labelled=labelled[members])
+            opened[g] = Cover.of_group(groups == g, places, labelled=labelled, closed=closed)
         members = opened[g].members
         wanted = 1.0 - doubt[members] if dealt[g] < TYPICAL else doubt[members]
         chosen.append(opened[g].next(mass[members] * (LEAST_DOUBT + wanted)))
@@ -134,6 +137,21 @@ class Cover:
         cover = cls(members, gain.astype(np.float32), np.ones(len(members), np.float32), ~labelled)
         for place in np.flatnonzero(labelled):
             cover._take(int(place))
+        return cover
+
+    @classmethod
+    def of_group(
+        cls,
+        group: NDArray[np.bool_],
+        places: Floats,
+        *,
+        labelled: NDArray[np.bool_],
+        closed: NDArray[np.bool_],
+    ) -> "Cover":
+        """Open a group of all cells, some of which may have a label or not be chosen anyway."""
+        members = np.flatnonzero(group)
+        cover = cls.of(members, places[members], labelled=labelled[members])
+        cover.free &= ~closed[members]
         return cover
 
     def next(self, weights: Floats) -> int:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orthotype.cells.clusters import Table
+from orthotype.cells.checks import check_random_state
 from orthotype.cells.columns import is_measurement, label_values
-from orthotype.cells.few_labels import read_labels
+from orthotype.cells.few_labels import check_few_labels, is_column, label_column, read_labels
 from orthotype.cells.table import check_column
-from orthotype.errors import Problems, listed
+from orthotype.cells.tables import Table
+from orthotype.errors import Problems, listed, warn
 
 MOST_AT_ONCE = 1000
 WAYS = ("cells", "clusters")
@@ -29,9 +30,13 @@ class Request:
     by
         "cells" or "clusters".
     clusters
-        Cluster of each cell, or None, shape (n_cells,).
+        Cluster of each cell, None for cells without one if clusters are suggested; or None,
+        shape (n_cells,).
     label
         Label of each cell that has one, else "", shape (n_cells,).
+    asked
+        Which cells were asked for already: all that have a label, and those whose label was left empty in
+        the table of labels, shape (n_cells,). A table that names every cell is no list of cells asked for.
     random_state
         Decides which cells are compared where there are many.
     """
@@ -40,6 +45,7 @@ class Request:
     by: str
     clusters: NDArray[np.object_] | None
     label: NDArray[np.object_]
+    asked: NDArray[np.bool_]
     random_state: int
 
     @property
@@ -70,6 +76,11 @@ def check_request(
     ------
     InputError
         With every problem at once.
+
+    Warns
+    -----
+    OrthotypeWarning
+        If fewer cells are left than were asked for.
     """
     problems = Problems("what to suggest")
     names = pd.Index([str(name) for name in cells.obs_names], dtype=object)
@@ -80,6 +91,19 @@ def check_request(
             expected="a name of its own for every cell, since labels are given by name",
             remedy="adata.obs_names_make_unique()",
         )
+    _check_way(by, clusters, problems)
+    check_random_state(random_state, problems=problems)
+    label, asked = _labels(cells, names, labelled, problems)
+    _check_number(n, by, problems)
+    if by == "cells":
+        _check_left(asked, label, problems)
+    values = None if clusters is None else _clusters(cells, clusters, by, problems)
+    problems.raise_if_any()
+    n = _at_most(n, asked) if by == "cells" else n
+    return Request(int(n), by, values, label, asked, int(random_state))
+
+
+def _check_way(by: str, clusters: str | None, problems: Problems) -> None:
     if by not in WAYS:
         problems.add(f"by is {by!r}", expected="'cells' or 'clusters'")
     elif by == "clusters" and clusters is None:
@@ -88,15 +112,17 @@ def check_request(
             expected="the obs column with the cluster of each cell",
             remedy='pass clusters="leiden", say',
         )
-    label = _labels(names, labelled, problems)
-    _check_number(n, by, n_cells=len(names), n_labelled=int((label != "").sum()), problems=problems)
-    values = None if clusters is None else _clusters(cells, clusters, problems)
-    problems.raise_if_any()
-    return Request(int(n), by, values, label, random_state)
 
 
-def _check_number(n: int, by: str, *, n_cells: int, n_labelled: int, problems: Problems) -> None:
-    left = n_cells - n_labelled
+def _at_most(n: int, asked: NDArray[np.bool_]) -> int:
+    """Return how many cells to suggest, and warn if these are fewer than were asked for."""
+    left = int((~asked).sum())
+    if n > left:
+        warn(f"{n:,} cells were asked for, and {left:,} of {len(asked):,} are left; all are suggested")
+    return min(n, left)
+
+
+def _check_number(n: int, by: str, problems: Problems) -> None:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         problems.add(f"{n!r} {by} were asked for", expected="a whole number, at least 1")
     elif n > MOST_AT_ONCE:
@@ -105,15 +131,21 @@ def _check_number(n: int, by: str, *, n_cells: int, n_labelled: int, problems: P
             expected=f"at most {MOST_AT_ONCE:,} at once",
             remedy="label a few, adapt the model, and ask again: the next ones are chosen better",
         )
-    elif by == "cells" and n > left:
+
+
+def _check_left(asked: NDArray[np.bool_], label: NDArray[np.object_], problems: Problems) -> None:
+    """Note a problem if nothing is left to ask."""
+    if asked.all() and len(asked):
+        n_empty = int((label == "").sum())
         problems.add(
-            f"{n:,} cells were asked for, and there are {n_cells:,}"
-            + (f", of which {n_labelled:,} have a label" if n_labelled else ""),
-            expected=f"at most {left:,}",
+            f"nothing is left to label: of {len(asked):,} cells {len(asked) - n_empty:,} have a label"
+            + (f", and {n_empty:,} were left empty" if n_empty else ""),
+            expected="cells that were not asked for",
         )
 
 
-def _clusters(cells: Any, column: str, problems: Problems) -> NDArray[np.object_] | None:
+def _clusters(cells: Any, column: str, by: str, problems: Problems) -> NDArray[np.object_] | None:
+    """Return the cluster of every cell; what to do with cells without one depends on what is suggested."""
     before = len(problems.found)
     check_column(cells, column, problems=problems)
     if len(problems.found) > before:
@@ -125,23 +157,26 @@ def _clusters(cells: Any, column: str, problems: Problems) -> NDArray[np.object_
         )
         return None
     values = label_values(cells.obs[column])
-    values[[value is None for value in values]] = NO_CLUSTER
+    missing = np.array([value is None for value in values], dtype=bool)
+    if by == "cells":
+        values[missing] = NO_CLUSTER
+    elif missing.all():
+        problems.add(f"no cell has a cluster in obs column {column!r}", expected="clusters to suggest")
     return values
 
 
-def _labels(names: pd.Index, labelled: Table | None, problems: Problems) -> NDArray[np.object_]:
-    """Return the label of every cell, "" where it has none, and note labels of cells that are not there."""
-    label = np.full(len(names), "", dtype=object)
+def _labels(
+    cells: Any, names: pd.Index, labelled: Table | None, problems: Problems
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """Return the label of every cell, "" where it has none, and which were asked for; note what is wrong."""
     if labelled is None:
-        return label
-    given = read_labels(labelled, known=set(names))
-    foreign = given.index[~given.index.isin(names)].unique()
-    if len(foreign):
-        problems.add(
-            f"{len(foreign):,} of {given.index.nunique():,} labelled cells are not in the data: "
-            f"{listed(foreign)}",
-            expected=f"names such as {listed(names[:2])}",
-        )
-    elif names.is_unique:
-        label[names.get_indexer(given.index)] = given.to_numpy(dtype=object)
-    return label
+        return np.full(len(names), "", dtype=object), np.zeros(len(names), dtype=bool)
+    named = np.zeros(len(names), dtype=bool)
+    if is_column(labelled, cells):
+        found = label_column(cells, labelled, problems=problems, needed=False)
+    else:
+        given = read_labels(labelled, known=set(names))
+        found = check_few_labels(names, given, problems=problems, needed=False)
+        named = names.isin(given.index)
+    label = np.array(["" if name is None else name for name in found], dtype=object)
+    return label, (label != "") | (named & ~named.all())

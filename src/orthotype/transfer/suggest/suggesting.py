@@ -68,6 +68,8 @@ class Scene:
         Name of each group.
     labelled
         Which have a label, shape (m,).
+    asked
+        Which were asked for already, those with a label among them, shape (m,).
     labels
         Labels that each group has, shape (n_groups,).
     """
@@ -81,6 +83,7 @@ class Scene:
     groups: NDArray[np.intp]
     names: list[str]
     labelled: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
     labels: Floats
 
 
@@ -105,12 +108,12 @@ def suggest_cells(
     Returns
     -------
     The columns of :data:`COLUMNS` with the name of the cell as index; ``attrs`` holds the numbers of cells,
-    of those compared, and of those with a label.
+    of those compared, of those with a label, and of those asked for that were left empty.
 
     Raises
     ------
     InputError
-        If every cluster has a label already.
+        If every cluster was asked for already.
     """
     scene = _scene(state, found, request, block_size=block_size, most=most)
     chosen = _clusters(scene, request.n) if request.by == "clusters" else _cells(scene, request.n)
@@ -119,20 +122,21 @@ def suggest_cells(
         "cells": len(found.predictions),
         "compared": len(scene.cells),
         "labelled": int(request.labelled.sum()),
+        "left_empty": int((request.asked & ~request.labelled).sum()),
     }
     return frame
 
 
 def _scene(state: ModelState, found: Labelling, request: Request, *, block_size: int, most: int) -> Scene:
-    said, labelled = found.predictions, request.labelled
+    said, asked = found.predictions, request.asked
     unknown = said.status == UNKNOWN
     if request.clusters is None:
         called = 2 * said.winner + unknown
     else:
         called = pd.factorize(request.clusters, sort=True)[0]
     rng = np.random.default_rng(request.random_state)
-    new = draw(np.where(labelled, -1, called), most=max(most, 2 * request.n), rng=rng)
-    old = draw(np.where(labelled, called, -1), most=most // 2, rng=rng)
+    new = draw(np.where(asked, -1, called), most=max(most, 2 * request.n), rng=rng)
+    old = draw(np.where(asked, called, -1), most=most // 2, rng=rng)
     cells = np.concatenate([new.cells, old.cells])
     order = np.argsort(cells)
     cells, mass = cells[order], np.concatenate([new.mass, old.mass])[order]
@@ -158,7 +162,8 @@ def _scene(state: ModelState, found: Labelling, request: Request, *, block_size:
         strange=strange,
         groups=groups.codes,
         names=groups.names,
-        labelled=labelled[cells],
+        labelled=request.labelled[cells],
+        asked=asked[cells],
         labels=np.maximum(given, [_learned(state).get(name, 0) for name in groups.names]),
     )
 
@@ -195,16 +200,19 @@ def _cells(scene: Scene, n: int) -> NDArray[np.intp]:
         labelled=scene.labelled,
         labels=scene.labels,
         n=n,
+        asked=scene.asked,
     )
 
 
 def _clusters(scene: Scene, n: int) -> NDArray[np.intp]:
-    """Return the most typical cell of each cluster that has no label yet, at most n, the neediest first."""
-    taken = np.bincount(scene.groups[scene.labelled], minlength=len(scene.names)) > 0
+    """Return the most typical cell of each cluster not yet asked for, at most n, the neediest first."""
+    taken = np.bincount(scene.groups[scene.asked], minlength=len(scene.names)) > 0
     if taken.all():
+        left_empty = (scene.asked & ~scene.labelled).any()
         raise InputError(
-            f"each of the {len(scene.names)} clusters has a labelled cell; expected one without; "
-            "ask for cells instead (by='cells')"
+            f"each of the {len(scene.names)} clusters has a labelled cell"
+            + (" or one that was left empty" if left_empty else "")
+            + "; expected one without; ask for cells instead (by='cells')"
         )
     speaks = np.where(taken, -1.0, shares(scene.groups, scene.mass, scene.doubt))
     ranked = [int(g) for g in np.argsort(-speaks, kind="stable") if not taken[g]][:n]
