@@ -13,6 +13,7 @@ source lacks included. Each cell is called by itself, by the mean of the fold mo
 - *scratch*: the same fit on the labelled cells alone, strength chosen on them by cross-validation
 - *fixed*: a refit around the source at one strength, alpha = 1
 - *adapted*: what ``model.adapt`` makes
+- *complete*: the same, told that the labels are complete, as *scratch* takes for granted
 
 and with 10 % of the labels drawn anew from the other classes (*wrong*). Scores are mean recalls over classes
 with at least three cells to score: those that the source has (*known*), and all. Then again with labels of
@@ -174,7 +175,7 @@ def by_hand(task: Task, cells: np.ndarray) -> Iterator[tuple[str, Weights, np.nd
         yield name, Weights(*few.expanded(alpha)), classes.astype(object)
 
 
-def adapted(task: Task, cells: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
+def adapted(task: Task, cells: np.ndarray, labels: np.ndarray, *, complete: bool = False) -> tuple[Any, Any]:
     """Return the adapted state and its report."""
     problems = Problems("labels")
     lacking = sorted(set(labels) - set(task.state.classes))
@@ -189,7 +190,9 @@ def adapted(task: Task, cells: np.ndarray, labels: np.ndarray) -> tuple[Any, Any
         table=None,
         species=task.pair.species[1],
     )
-    return adapt_state(task.state, few, names, random_state=task.seed, block_size=BLOCK_SIZE)
+    return adapt_state(
+        task.state, few, names, complete=complete, random_state=task.seed, block_size=BLOCK_SIZE
+    )
 
 
 def spoiled(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -261,12 +264,12 @@ def run(task: Task) -> list[dict[str, Any]]:
         cells = task.labelled(n)
         for way, model, classes in by_hand(task, cells):
             rows.append(base | {"way": way, "cells": n} | task.scores(model, classes))
-        ways = {"adapted": task.true[cells]}
+        ways = {"adapted": task.true[cells], "complete": task.true[cells]}
         if n in WRONG:
             ways["wrong"] = spoiled(task.true[cells], task.seed)
         for way, labels in ways.items():
             before, begun = forget_peak(), time.process_time()
-            state, report = adapted(task, cells, labels)
+            state, report = adapted(task, cells, labels, complete=way == "complete")
             cost = {"seconds": time.process_time() - begun, "mb": peak_mb() - before}
             chosen = {"strength": report.strength, "worth": report.worth, "start": report.start}
             row = base | {"way": way, "cells": n} | task.scores(mean_model(state), state.classes)

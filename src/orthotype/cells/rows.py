@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, Protocol, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from orthotype.cells.sparse import canonical, csr_of
+from orthotype.cells.sparse import canonical, csr_of, widened
 from orthotype.cells.store import StoredColumns, StoredMatrix
 from orthotype.errors import InputError, listed
 
@@ -167,9 +167,7 @@ def row_block(matrix: Any, rows: slice) -> sp.csr_array:
     if isinstance(matrix, StoredMatrix):
         return matrix.block(rows)
     if not isinstance(matrix, sp.csr_array | sp.csr_matrix):
-        found = matrix[rows]
-        half = found.dtype == np.float16  # which scipy does not have
-        return canonical(sp.csr_array(found.astype(np.float32) if half else found))
+        return canonical(sp.csr_array(widened(matrix[rows])))
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     indptr = matrix.indptr[rows.start : rows.stop + 1] - first
     shape = (rows.stop - rows.start, matrix.shape[1])

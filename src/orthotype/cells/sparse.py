@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
 
@@ -10,6 +11,11 @@ def csr_of(data: Any, indices: Any, indptr: Any, *, shape: tuple[int, int]) -> s
     block = sp.csr_array(shape, dtype=data.dtype)
     block.data, block.indices, block.indptr = data, indices, indptr
     return block
+
+
+def widened(values: Any) -> Any:
+    """Return values of half precision as float32, for scipy knows none; others as they are."""
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def canonical(block: sp.csr_array) -> sp.csr_array:

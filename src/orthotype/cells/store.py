@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from orthotype.cells.ahead import read_ahead
 from orthotype.cells.native import ROWS, native
-from orthotype.cells.sparse import canonical, csr_of
+from orthotype.cells.sparse import canonical, csr_of, widened
 from orthotype.cells.values import Chunked, Stream, chunked
 from orthotype.errors import InputError
 
@@ -227,7 +227,7 @@ class StoredMatrix:
         for (first, stop), until in zip(pairwise(ends), bounds[1:], strict=True):
             taken = [stream.take(until) for stream in streams]
             if self.indptr is None:
-                yield canonical(sp.csr_array(taken[0]))
+                yield canonical(sp.csr_array(widened(taken[0])))
                 continue
             data, indices = taken
             indptr = self.indptr[first : stop + 1] - self.indptr[first]

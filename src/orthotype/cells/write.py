@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,7 +97,13 @@ def size_on_disk(path: Path) -> int:
 
 
 def write_beside_matrix(
-    cells: "StoredCells", annotated: "AnnData", path: Path, *, key_added: str, force: bool = False
+    cells: "StoredCells",
+    annotated: "AnnData",
+    path: Path,
+    *,
+    key_added: str,
+    replaced: Collection[str],
+    force: bool = False,
 ) -> None:
     """Write a copy of a file with the labels of its cells; the matrix is copied as it is, byte for byte.
 
@@ -106,12 +112,14 @@ def write_beside_matrix(
     cells
         The file. It is only read.
     annotated
-        What is added: columns of obs and arrays of obsm that begin with the key, and the entry of uns.
+        What is added: the columns of obs that are to be replaced, all arrays of obsm, the entry of uns.
     path
         Where to write: ``.h5ad``, or ``.zarr`` for a store. The matrix of a store goes into an ``.h5ad`` a
         piece at a time.
     key_added
-        Prefix of what is added; what the file has under it is replaced.
+        The entry of uns.
+    replaced
+        Columns of obs of an earlier annotation, which go, whether there are new ones or not.
 
     Raises
     ------
@@ -119,19 +127,17 @@ def write_beside_matrix(
         If the place cannot be written, or holds something and ``force`` is false.
     """
     parts: dict[str, dict[str, Any]] = {
-        "obs": {str(name): _values(column) for name, column in annotated.obs.items()},
+        "obs": {str(name): _values(column) for name, column in annotated.obs.items() if name in replaced},
         "obsm": dict(annotated.obsm),
         "uns": {key_added: annotated.uns[key_added]},
     }
-    prefix = f"{key_added}_"
-    parts["obs"] = {name: values for name, values in parts["obs"].items() if name.startswith(prefix)}
     if path.suffix.lower() == ".zarr":
         import zarr
 
         with folder_whole(path, force=force) as beside:
             shutil.copytree(cells.path, beside, dirs_exist_ok=True)
             consolidated = zarr.open_group(str(beside), mode="r").metadata.consolidated_metadata is not None
-            _add(zarr.open_group(str(beside), mode="r+", use_consolidated=False), parts, prefix)
+            _add(zarr.open_group(str(beside), mode="r+", use_consolidated=False), parts, replaced)
             if consolidated:
                 with quiet():
                     zarr.consolidate_metadata(str(beside))
@@ -145,7 +151,7 @@ def write_beside_matrix(
         else:
             shutil.copyfile(cells.path, beside)
         with h5py.File(beside, "r+") as file:
-            _add(file, parts, prefix)
+            _add(file, parts, replaced)
 
 
 def _values(column: "pd.Series[Any]") -> Any:
@@ -154,8 +160,8 @@ def _values(column: "pd.Series[Any]") -> Any:
     return column.to_numpy() if plain else column.array
 
 
-def _add(root: Any, parts: Mapping[str, Mapping[str, Any]], prefix: str) -> None:
-    """Put new entries into obs, obsm and uns of an open file, in place of those with the same prefix."""
+def _add(root: Any, parts: Mapping[str, Mapping[str, Any]], replaced: Collection[str]) -> None:
+    """Put new entries into obs, obsm and uns of an open file, in place of earlier ones."""
     from anndata.io import write_elem
 
     with quiet():
@@ -164,14 +170,14 @@ def _add(root: Any, parts: Mapping[str, Mapping[str, Any]], prefix: str) -> None
                 write_elem(root, name, {})
         for name, entries in parts.items():
             group = root[name]
-            for old in [old for old in group if old in entries or (name != "uns" and old.startswith(prefix))]:
+            for old in [old for old in group if old in entries or (name == "obs" and old in replaced)]:
                 del group[old]
             for new, values in entries.items():
                 write_elem(group, new, values)
         obs = root["obs"]
         kept = [str(column) for column in np.ravel(obs.attrs["column-order"])]
         obs.attrs["column-order"] = [
-            *(column for column in kept if not column.startswith(prefix)),
+            *(column for column in kept if column not in replaced),
             *parts["obs"],
         ]
 

@@ -56,12 +56,17 @@ def check_key(key: Any) -> None:
         )
 
 
+def written_columns(key_added: str) -> frozenset[str]:
+    """Return the names of all columns of obs that an annotation under this key may have."""
+    return frozenset(column(name, key_added=key_added) for name in IN_OBS)
+
+
 def columns_in(obs: pd.DataFrame, *, key_added: str = KEY) -> list[str]:
     """Return the columns of obs that an annotation under this key writes, in their order.
 
     Other columns may begin with the key, too: ``cell_type`` with the key ``cell``.
     """
-    written = {column(name, key_added=key_added) for name in IN_OBS}
+    written = written_columns(key_added)
     return [name for name in obs if name in written]
 
 

@@ -30,7 +30,7 @@ from orthotype.cells.write import (
     write_table,
 )
 from orthotype.errors import ClusterError, InputError, OrthotypeError, OutputError
-from orthotype.transfer.predictions import columns_in
+from orthotype.transfer.predictions import columns_in, written_columns
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -153,7 +153,14 @@ class Streamed:
         if self.output.suffix.lower() in TABLES:
             write_table(labels_of(annotated, key_added=key_added), self.output, force=self.force)
         elif isinstance(cells, StoredCells):
-            write_beside_matrix(cells, annotated, self.output, key_added=key_added, force=self.force)
+            write_beside_matrix(
+                cells,
+                annotated,
+                self.output,
+                key_added=key_added,
+                replaced=written_columns(key_added),
+                force=self.force,
+            )
         else:
             write_h5ad(annotated, self.output, force=self.force)
 
