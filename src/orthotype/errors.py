@@ -29,6 +29,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class OrthotypeError(Exception):
@@ -166,6 +167,15 @@ def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = get_close_matches(name.lower(), list(by_lower), n=most, cutoff=0.5)
     return [by_lower[match] for match in matches]
+
+
+def no_file(path: Path) -> str:
+    """Write that a file does not exist, with the names in its folder that look like its own."""
+    message = f"{path} does not exist"
+    if not path.parent.is_dir():
+        return f"{message}, and neither does the folder {path.parent}; check the path"
+    alike = nearest(path.name, [other.name for other in path.parent.iterdir()])
+    return f"{message}; did you mean {listed(alike)}?" if alike else f"{message}; check the path"
 
 
 def warn(message: str, category: type[Warning] = OrthotypeWarning) -> None:

@@ -32,7 +32,12 @@ def test_everything_that_is_wrong_is_said_at_once(
     lines += [f"nowhere-{i},{BETA}" for i in range(7)]
     (tmp_path / "labels.csv").write_text("cell,label\n" + "\n".join(lines) + "\n")
     error = refused(
-        small_model, cells, tmp_path / "labels.csv", strength=-1.0, new_classes=["mast cell", BETA]
+        small_model,
+        cells,
+        tmp_path / "labels.csv",
+        strength=-1.0,
+        new_classes=["mast cell", BETA],
+        random_state=-1,
     )
     message = str(error)
     for said in (
@@ -44,9 +49,10 @@ def test_everything_that_is_wrong_is_said_at_once(
         "no cell has the label of the new classes 'mast cell'",
         f"'{BETA}' are classes of the model already",
         "strength is -1.0",
+        "random_state is -1; expected a whole number from 0",
     ):
         assert said in message
-    assert len(error.problems) == 8
+    assert len(error.problems) == 9
     assert "nowhere-6" not in message, "at most five examples"
 
 

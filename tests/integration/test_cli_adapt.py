@@ -78,6 +78,18 @@ def test_the_file_is_the_model_that_python_makes(
     assert shown["adapted"]["from"] == ot.load(given[1]).state_.hash()
 
 
+def test_complete_labels_leave_out_what_has_none(
+    orthotype: Command, given: tuple[object, ...], small_human: anndata.AnnData
+) -> None:
+    labels = some(small_human, 3)
+    labels = labels[labels.isin([ALPHA, BETA])]
+    words = ("--labels", written(labels), "-o", "a.safetensors", "--complete", "--json")
+    done = orthotype(*given, *words)
+    assert done.code == 0, done.err
+    assert ot.load("a.safetensors").card["classes"] == [ALPHA, BETA]
+    assert sorted([*done.json["left_out"], ALPHA, BETA]) == ot.load(given[1]).card["classes"]
+
+
 def test_a_column_of_a_file_of_its_own_and_the_target_beside_it(
     orthotype: Command, given: tuple[object, ...], small_human: anndata.AnnData
 ) -> None:

@@ -43,9 +43,11 @@ def test_adapting_is_compared_with_the_best_of_its_rivals(page: ModuleType) -> N
             ("aligned", 0, 0.7),
             ("scratch", 5, 0.6),
             ("adapted", 5, 0.8),
+            ("complete", 5, 0.9),
         )
     ]
     np.testing.assert_allclose(page.ahead(pd.DataFrame(rows), 5, "known"), [[0.1, 0.1]])
+    np.testing.assert_allclose(page.ahead(pd.DataFrame(rows), 5, "known", "complete"), [[0.2, 0.2]])
 
 
 def test_intervals_are_those_of_student(page: ModuleType) -> None:

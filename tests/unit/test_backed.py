@@ -102,6 +102,19 @@ def test_the_tables_of_a_file_come_without_its_matrix(path: Path) -> None:
     assert "log1p" in found.uns
 
 
+def test_dense_values_of_half_precision_are_read(small_human: "AnnData", tmp_path: Path) -> None:
+    few = small_human[:40].copy()
+    few.X = few.X.toarray()
+    tables = []
+    for dtype in (np.float32, np.float16):
+        kept = np.minimum(few.X, 2000).astype(dtype)
+        anndata.AnnData(kept, obs=few.obs, var=few.var).write_h5ad(tmp_path / f"{dtype.__name__}.h5ad")
+        tables.append(open_cells(open_stored(tmp_path / f"{dtype.__name__}.h5ad"), subject="cells"))
+    one, other = (next(table.rows.blocks(40))[1] for table in tables)
+    assert one.dtype == other.dtype == np.float32
+    np.testing.assert_array_equal(one.toarray(), other.toarray())
+
+
 def test_what_can_be_left_on_disk(path: Path, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("gene,a\nActb,1\n")
     assert is_stored(path)

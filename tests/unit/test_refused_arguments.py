@@ -46,6 +46,19 @@ def test_labels_to_calibrate_by_are_a_column(small_model: ot.LabelTransfer, smal
         small_model.calibrate(small_human, labels=labels)
 
 
+@pytest.mark.parametrize("labels", [["a", "b"], None, {"a": "b"}])
+def test_labels_to_learn_from_are_a_column(small_mouse: "AnnData", labels: Any) -> None:
+    kind = type(labels).__name__
+    with pytest.raises(InputError, match=f"labels is a {kind}; expected the name of an obs column"):
+        ot.LabelTransfer().fit(small_mouse, labels=labels)
+
+
+@pytest.mark.parametrize("option", [{"random_state": -1}, {"random_state": 1.5}, {"alpha": -1}])
+def test_parameters_of_the_model_are_checked_first(small_mouse: "AnnData", option: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(option))} is .*; expected"):
+        ot.LabelTransfer(**option).fit(small_mouse, labels="no such column")
+
+
 @pytest.mark.parametrize("coverage", ["x", None, 90, float("nan")])
 def test_coverage_is_a_share(small_model: ot.LabelTransfer, small_human: "AnnData", coverage: Any) -> None:
     with pytest.raises(InputError, match=f"coverage is {coverage!r}; expected a share between 0 and 1"):

@@ -51,6 +51,19 @@ def test_a_file_and_its_tables_keep_columns_of_the_user_apart(
     assert len(table.columns) >= 8
 
 
+def test_embeddings_of_the_user_stay_from_file_to_file(
+    small_model: ot.LabelTransfer, cells: "AnnData", tmp_path: Path
+) -> None:
+    cells.obsm["cell_pca"] = np.arange(2.0 * cells.n_obs).reshape(-1, 2)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    for name in ("cells", "once"):
+        after = tmp_path / ("once.h5ad" if name == "cells" else "twice.h5ad")
+        small_model.annotate(tmp_path / f"{name}.h5ad", key_added="cell", output=after)
+        written = anndata.read_h5ad(after)
+        assert set(written.obsm) == {"cell_pca", "cell_proba"}
+        np.testing.assert_array_equal(written.obsm["cell_pca"], cells.obsm["cell_pca"])
+
+
 def test_every_column_of_an_earlier_annotation_goes(
     small_model: ot.LabelTransfer, cells: "AnnData", tmp_path: Path
 ) -> None:

@@ -21,3 +21,16 @@ def check_random_state(seed: object, *, problems: Problems) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= MOST_SEED:
         problems.add(f"random_state is {seed!r}", expected=f"a whole number from 0 to {MOST_SEED:,}")
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_random_state` notes it.
+    """
+    problems = Problems("the parameters")
+    check_random_state(seed, problems=problems)
+    problems.raise_if_any()

@@ -173,7 +173,10 @@ def check_labels(
     return None if noted.found else values
 
 
-def _check_column(adata: "AnnData", labels: str, problems: Problems) -> NDArray[np.object_] | None:
+def _check_column(adata: "AnnData", labels: Any, problems: Problems) -> NDArray[np.object_] | None:
+    if not isinstance(labels, str):
+        problems.add(f"labels is a {type(labels).__name__}", expected="the name of an obs column")
+        return None
     columns = [str(column) for column in adata.obs.columns]
     if labels not in columns:
         likely = [candidate.column for candidate in label_columns(adata)]

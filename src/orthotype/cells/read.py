@@ -7,7 +7,7 @@ named ``.h5ad`` is called a text file.
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orthotype.errors import InputError, listed, nearest
+from orthotype.errors import InputError, listed, no_file
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -58,7 +58,7 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
 
     path = Path(path)
     if not path.exists():
-        raise InputError(_missing(path))
+        raise InputError(no_file(path))
     if path.is_dir():
         if formats.is_zarr(path):
             return formats.read_zarr(path)
@@ -84,14 +84,6 @@ def read(path: str | Path, *, genes_in: str | None = None) -> "AnnData":
     if ending in TEXT_ENDINGS:
         return delimited.read_table(path, genes_in=genes_in)
     raise InputError(f"{path} has an ending that orthotype does not know; expected {KNOWN}")
-
-
-def _missing(path: Path) -> str:
-    message = f"{path} does not exist"
-    if not path.parent.is_dir():
-        return f"{message}, and neither does the folder {path.parent}; check the path"
-    alike = nearest(path.name, [other.name for other in path.parent.iterdir()])
-    return f"{message}; did you mean {listed(alike)}?" if alike else f"{message}; check the path"
 
 
 def _strange_folder(path: Path) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from orthotype.cells.columns import MISSING_WORDS, is_measurement, label_values
-from orthotype.errors import InputError, listed, nearest
+from orthotype.errors import InputError, listed, no_file
 
 Table = str | Path | pd.DataFrame | pd.Series | Mapping[str, str]
 Pairs = list[tuple[str, str]]
@@ -158,21 +158,13 @@ def _lines(path: Path) -> list[str]:
         data = path.read_bytes()
         text = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(_missing(path)) from error
+        raise InputError(no_file(path)) from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}); expected a csv or tsv file") from error
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{path} is empty; expected a csv or tsv file of two columns")
     return lines
-
-
-def _missing(path: Path) -> str:
-    message = f"{path} does not exist"
-    if not path.parent.is_dir():
-        return f"{message}, and neither does the folder {path.parent}; check the path"
-    alike = nearest(path.name, [other.name for other in path.parent.iterdir()])
-    return f"{message}; did you mean {listed(alike)}?" if alike else f"{message}; check the path"
 
 
 def _split(lines: list[str], delimiter: str) -> list[list[str]]:

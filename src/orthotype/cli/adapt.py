@@ -36,6 +36,10 @@ NewClasses = Annotated[
     list[str] | None,
     typer.Option("--new-class", help="A label that is a new class although it looks like one. Repeatable."),
 ]
+Complete = Annotated[
+    bool,
+    typer.Option("--complete", help="Every type of the target has a label: leave out classes without one."),
+]
 Strength = Annotated[
     str,
     typer.Option("--strength", help="How strongly to hold to the source: auto, or alpha of the penalty."),
@@ -54,6 +58,7 @@ def adapt(
     clusters: Clusters = None,
     target: Target = None,
     new_class: NewClasses = None,
+    complete: Complete = False,
     species: Species = None,
     layer: Layer = None,
     strength: Strength = "auto",
@@ -86,6 +91,7 @@ def adapt(
             clusters=clusters,
             target=target,
             new_classes=new_class or (),
+            complete=complete,
             species=species,
             layer=layer,
             strength=alpha,

@@ -229,17 +229,18 @@ class Annotator:
         target
             The cells to be labelled, or a file of them; never changed.
         n
-            How many cells or clusters, 1 to 1,000; there may be fewer clusters.
+            How many cells or clusters, 1 to 1,000; there may be fewer clusters, or cells left.
         species, layer
             As for :meth:`annotate`.
         by
-            ``"cells"``, or ``"clusters"`` for the most typical cell of each cluster that has no label yet.
+            ``"cells"``, or ``"clusters"`` for the most typical cell of each cluster not asked for yet.
         clusters
             obs column with clusters: what is labelled, with ``by="clusters"``; else the groups that get a
             share each, instead of classes and groups that fit none.
         labelled
-            Labels given so far, which are not asked for again: a Series or mapping of cell to label, or such
-            a table filled in, or its csv file.
+            Labels given so far, which are not asked for again: an obs column, a Series or mapping of cell to
+            label, or such a table filled in, or its csv file. Cells that it names without a label are passed
+            over, too, unless it names all.
         random_state
             Decides which cells are compared where there are more than 4,000.
         max_memory, progress
@@ -249,7 +250,7 @@ class Annotator:
         -------
         One row per cell, the most useful first, with the name of the cell as index:
 
-        - ``label``, empty, to be filled in; rows that stay empty are passed over
+        - ``label``, empty, to be filled in; rows that stay empty are passed over and not asked for again
         - ``predicted``, ``confidence``, ``status``: what the model says now
         - ``group``: the class, the group of unknown cells, or the cluster that it is chosen from
         - ``stands_for``: cells of the group that are nearer to it than to any other chosen or labelled cell
@@ -262,6 +263,11 @@ class Annotator:
         ------
         InputError
             With everything that is wrong with the request or the cells; for clusters that all have a label.
+
+        Warns
+        -----
+        OrthotypeWarning
+            If fewer cells are left than were asked for.
 
         Examples
         --------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import pandas as pd
 
 from orthotype.cells.backed import as_cells
+from orthotype.cells.checks import check_seed
 from orthotype.cells.clusters import Table
 from orthotype.cells.encode import Encoder, encoder_from
 from orthotype.cells.memory import Progress, memory_for
@@ -169,7 +170,7 @@ class LabelTransfer(Annotator):
         Raises
         ------
         InputError
-            With every problem of the source at once, or if ``gene_weights`` or ``alpha`` cannot be used.
+            With every problem of the source at once, or if a parameter of the model cannot be used.
         OutputError
             If the output cannot be written, or exists and ``force`` is false.
         ClusterError
@@ -177,6 +178,7 @@ class LabelTransfer(Annotator):
         """
         check_weighting(self.gene_weights)
         check_alpha(self.alpha)
+        check_seed(self.random_state)
         place = model_place(output, force=force)
         asked = Asked(source, labels, species, batch, layer, min_cells, target, target_species)
 
@@ -305,6 +307,7 @@ class LabelTransfer(Annotator):
                 new_classes=new_classes,
                 complete=complete,
                 strength=strength,
+                random_state=seed,
                 look_first=look_first,
             )
             found = gather(state, asked.table, asked.labels, target=asked.target, block_size=self.block_size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orthotype.cells.checks import check_random_state
 from orthotype.cells.clusters import Table
 from orthotype.cells.columns import ontology_ids
 from orthotype.cells.few_labels import few_labels
@@ -57,6 +58,7 @@ def check_adapting(
     new_classes: Collection[str],
     complete: bool,
     strength: float | str,
+    random_state: int,
     look_first: bool | None = None,
 ) -> Asked:
     """Check everything that adapting rests on.
@@ -79,6 +81,7 @@ def check_adapting(
         problems.add(
             "the labels name one class and are said to be complete", expected="labels of at least two classes"
         )
+    check_random_state(random_state, problems=problems)
     if strength != "auto" and not _positive(strength):
         problems.add(f"strength is {strength!r}", expected='"auto" or a positive number')
     table = open_cells(
