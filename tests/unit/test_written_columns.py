@@ -80,6 +80,17 @@ def test_every_column_of_an_earlier_annotation_goes(
     assert set(written.obs) == set(again.obs)
 
 
+def test_joined_cells_that_lost_their_record_are_annotated_again(
+    small_model: ot.LabelTransfer, cells: "AnnData"
+) -> None:
+    parts = [small_model.annotate(cells[:50].copy()), small_model.annotate(cells[50:].copy())]
+    joined = anndata.concat(parts)
+    assert KEY not in joined.uns
+    again = small_model.annotate(joined)
+    assert KEY in again.uns
+    pd.testing.assert_series_equal(again.obs["orthotype_note"], joined.obs["orthotype_note"])
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_a_column_of_the_user_with_the_name_of_a_result_is_not_overwritten(
     small_model: ot.LabelTransfer, cells: "AnnData", tmp_path: Path, stored: bool

@@ -73,12 +73,15 @@ def columns_in(obs: pd.DataFrame, *, key_added: str = KEY) -> list[str]:
 def check_free(cells: "AnnData | StoredCells", *, key_added: str = KEY) -> None:
     """Refuse to replace what has the name of a result and is of no earlier annotation under this key.
 
+    Cells that were put together have lost the record of theirs, and still have every column.
+
     Raises
     ------
     InputError
         With the names, if there are any.
     """
-    if key_added in annotations_of(cells):
+    always = {column(name, key_added=key_added) for name in (LABEL, CONFIDENCE, ENTROPY, VOTES, STATUS)}
+    if key_added in annotations_of(cells) or always <= set(cells.obs):
         return
     proba = column(PROBA, key_added=key_added)
     taken = [("obs column", name) for name in columns_in(cells.obs, key_added=key_added)]
