@@ -1,10 +1,13 @@
 """Opening cells: every problem in one error, species by evidence."""
 
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from orthotype.cells.backed import open_stored
 from orthotype.cells.table import open_cells
 from orthotype.errors import InputError
 
@@ -28,6 +31,19 @@ def test_species_is_told_from_the_genes() -> None:
 def test_totals_are_sums_over_all_cells() -> None:
     adata = cells(MOUSE)
     np.testing.assert_allclose(open_cells(adata, subject="x").totals, adata.X.toarray().sum(axis=0))
+
+
+@pytest.mark.parametrize("species", [None, "mouse"])
+def test_a_column_that_holds_the_genes_is_named(species: str | None, tmp_path: Path) -> None:
+    adata = cells([str(i) for i in range(len(MOUSE))])
+    adata.var["chromosome"], adata.var["gene_symbols"] = "chr1", MOUSE
+    adata.raw = adata
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    said = r"var column 'gene_symbols' holds them: adata.var_names = adata.var\['gene_symbols'\]"
+    for given in (adata, open_stored(tmp_path / "cells.h5ad")):
+        for layer in ("X", "raw"):
+            with pytest.raises(InputError, match=said):
+                open_cells(given, subject="x", species=species, layer=layer)
 
 
 def test_an_unknown_species_is_refused() -> None:

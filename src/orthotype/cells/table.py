@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype.cells.backed import StoredCells, on_disk
@@ -127,8 +128,8 @@ def open_cells(
         counts = find_counts(cells, layer=layer, subject=subject, look_first=look_first)
     except InputError as error:
         problems.extend(error.problems)
-    names = cells.var_names if counts is None else counts.var_names
-    genes, found_species = _identify(np.asarray(names, dtype=object), species, problems)
+    var = cells.raw.var if counts is not None and counts.where == "raw" else cells.var
+    genes, found_species = _identify(var, species, problems)
     if counts is not None and len(counts.empty_cells):
         problems.extend([empty_problem(counts.empty_cells, np.asarray(cells.obs_names, dtype=object))])
     problems.raise_if_any()
@@ -143,10 +144,8 @@ def open_cells(
     )
 
 
-def _identify(
-    names: NDArray[np.object_], species: str | None, problems: Problems
-) -> tuple[GeneIdentity, str]:
-    given = None
+def _identify(var: pd.DataFrame, species: str | None, problems: Problems) -> tuple[GeneIdentity, str]:
+    names, given = np.asarray(var.index, dtype=object), None
     try:
         given = None if species is None else resolve_species(species).name
     except GeneError as error:
@@ -160,7 +159,7 @@ def _identify(
             problems.add(
                 f"the species cannot be told from the gene names ({listed(names)})",
                 expected="gene symbols or Ensembl ids",
-                remedy="name the species (--species, species=)",
+                remedy=_from_column(var, None) or "name the species (--species, species=)",
             )
         return genes, likely or ""
     scores = genes.scores
@@ -174,9 +173,19 @@ def _identify(
         problems.add(
             f"none of the {len(names):,} gene names is a gene of {given} ({listed(names)})",
             expected=f"gene symbols or Ensembl ids of {given}",
-            remedy="put them into var_names",
+            remedy=_from_column(var, given) or "put them into var_names",
         )
     return genes, given
+
+
+def _from_column(var: pd.DataFrame, species: str | None) -> str:
+    """Return how to get gene names from a column of var that holds them, "" if none does."""
+    for name in var.columns:
+        if not pd.api.types.is_numeric_dtype(var[name].dtype):
+            ids = identify(var[name].astype(str).tolist(), species=species).ids
+            if 2 * np.count_nonzero(ids != "") > len(ids):
+                return f"var column {name!r} holds them: adata.var_names = adata.var[{name!r}].astype(str)"
+    return ""
 
 
 def warn_of_repeated(genes: GeneIdentity, subject: str) -> None:
