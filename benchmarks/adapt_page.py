@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.page import between
-from orthotype.pl.canvas import BLUE, BROWN, DARK, GREY, ORANGE, PLUM, new_figure, without_frame
+from orthotype.pl.canvas import BLUE, DARK, GREY, ORANGE, PLUM, new_figure, without_frame
 
 HERE = Path(__file__).parent
 RESULTS, SPEED = HERE / "results" / "adapt.json", HERE / "results" / "adapt_speed.json"
@@ -22,7 +22,7 @@ WAYS = {
     "scratch": (ORANGE, "from scratch"),
     "fixed": (PLUM, "fixed strength"),
     "adapted": (BLUE, "adapted"),
-    "complete": (BROWN, "adapted, labels complete"),
+    "complete": (BLUE, "adapted, labels complete"),
 }
 RIVALS = ("source", "aligned", "scratch")
 
@@ -250,7 +250,8 @@ def draw(rows: pd.DataFrame) -> Any:
                 half = [interval(each)[1] for each in values]
                 mean = values.mean(axis=1)
                 ax.fill_between(places, mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
-                ax.plot(places, mean, color=colour, marker="o", markersize=2.8, linewidth=1.3, label=told)
+                line = {"color": colour, "linestyle": "--" if way == "complete" else "-", "linewidth": 1.3}
+                ax.plot(places, mean, marker="o", markersize=2.8, label=told, **line)
             ax.set_xticks(places, numbers)
             ax.tick_params(labelsize=7)
             ax.grid(axis="y", color="#e3e6e8", linewidth=0.7)
