@@ -290,7 +290,9 @@ def test_of_complete_labels_no_other_class_is_called(
     lost = sorted(set(small_model.card["classes"]) - set(labels))
     assert ALPHA in lost
     assert list(adapted.adapt_report_.left_out) == lost
-    assert f"left out, without a label: {', '.join(lost)}" in str(adapted.adapt_report_)
+    before = small_model.predict(cells).label.astype(str)
+    called = ", ".join(f"{name} ({(before == name).sum():,})" for name in lost)
+    assert f"left out, without a label (cells that were called so): {called}" in str(adapted.adapt_report_)
     assert not set(lost) & set(adapted.annotate(cells).obs["orthotype_nearest_class"].astype(str))
     adapted.save(tmp_path / "model.safetensors")
     again = ot.load(tmp_path / "model.safetensors")

@@ -314,7 +314,9 @@ def _lines(report: AdaptReport) -> list[str]:
         f"{name} gives way to labels; if it is there, label a cell of it" for name in report.contradicted
     ]
     if report.left_out:
-        lines.append(f"left out, without a label: {', '.join(report.left_out)}")
+        before = {row["label"]: row["before"] for row in report.labels}
+        called = [f"{name} ({before.get(name, 0):,})" for name in report.left_out]
+        lines.append(f"left out, without a label (cells that were called so): {', '.join(called)}")
     if report.target_cells:
         lines.append(f"labels that changed: {report.n_moved:,} of {report.target_cells:,} cells")
         lines += [f"  {move['cells']:,}  {move['from']} -> {move['to']}" for move in report.moved[:10]]
