@@ -111,6 +111,18 @@ def is_measurement(series: "pd.Series[Any]") -> bool:
     return bool((present != np.rint(present)).any())
 
 
+def holds_names(
+    series: "pd.Series[Any]", column: str, *, problems: Problems, expected: str = "names of classes"
+) -> bool:
+    """Return whether an obs column may hold names; note that it holds measurements if not."""
+    measured = is_measurement(series)
+    if measured:
+        problems.add(
+            f"obs column {column!r} holds measurements ({listed(series.dropna().head(3))})", expected=expected
+        )
+    return not measured
+
+
 def label_values(series: "pd.Series[Any]") -> NDArray[np.object_]:
     """Return the values of a column as str, None where there is none.
 
@@ -195,13 +207,7 @@ def _check_column(adata: "AnnData", labels: Any, problems: Problems) -> NDArray[
         )
         return None
     series = adata.obs.iloc[:, columns.index(labels)]
-    if is_measurement(series):
-        problems.add(
-            f"obs column {labels!r} holds measurements ({listed(series.dropna().head(3))})",
-            expected="names of classes",
-        )
-        return None
-    return label_values(series)
+    return label_values(series) if holds_names(series, labels, problems=problems) else None
 
 
 def _check_classes(counts: Counter[str], labels: str, min_cells: int, problems: Problems) -> None:

@@ -20,7 +20,7 @@ from orthotype.cells.rows import MatrixRows, Scale, row_block, row_readable
 from orthotype.cells.scales import judge_scale
 from orthotype.cells.scan import REMEDY, scan_values
 from orthotype.cells.survey import MatrixError, Survey, SurveyedRows
-from orthotype.errors import Problem, Problems, listed, nearest, warn
+from orthotype.errors import Problem, Problems, listed, nearest, numbered, warn
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -123,7 +123,7 @@ class Counts:
     def evidence(self) -> str:
         """Why this matrix and this scale, for people."""
         n = self._n_fractional
-        more = (f"{n:,} {'cell holds' if n == 1 else 'cells hold'} fractions too",) if n else ()
+        more = (f"{numbered(n, 'cell holds', 'cells hold')} fractions too",) if n else ()
         return "; ".join([*self.remarks, *more])
 
     @property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from orthotype._keys import GROUP, LABEL, RESERVED_LABELS
 from orthotype.cells.clusters import CELL, CLUSTER
-from orthotype.cells.columns import is_measurement, label_values
+from orthotype.cells.columns import holds_names, label_values
 from orthotype.cells.table import check_column
 from orthotype.cells.tables import Fields, Table, read_fields
 from orthotype.errors import InputError, Problems, listed
@@ -216,11 +216,7 @@ def label_column(
     if column not in cells.obs:
         return found
     series = cells.obs[column]
-    if is_measurement(series):
-        problems.add(
-            f"obs column {column!r} holds measurements ({listed(series.dropna().head(3))})",
-            expected="names of classes",
-        )
+    if not holds_names(series, column, problems=problems):
         return found
     found[:] = [None if label is None else label.strip() for label in label_values(series)]
     check_words(found.tolist(), problems=problems, needed=needed)

@@ -22,6 +22,7 @@ from orthotype.cli.options import (
     Species,
     Unknown,
 )
+from orthotype.errors import numbered
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -151,11 +152,11 @@ def summary(found: dict[str, Any]) -> str:
     """Lay out what the cells were called, for the terminal."""
     genes = found["model_genes"]
     n_used = genes["n"] - genes["n_missing"]
-    cells = "cell" if found["cells"] == 1 else "cells"
+    cells = numbered(found["cells"], f"{found['species']} cell", f"{found['species']} cells")
     cost = 100 * genes["expected_loss"]
     return "\n".join(
         [
-            f"{found['cells']:,} {found['species']} {cells} labelled by {n_used:,} of the {genes['n']:,} "
+            f"{cells} labelled by {n_used:,} of the {genes['n']:,} "
             f"genes of the model, with {1 - genes['share_of_weight_missing']:.1%} of its weight",
             f"gene coverage {genes['level']}"
             + (

@@ -8,6 +8,7 @@ from orthotype._keys import KEY
 from orthotype.cli.console import say, say_json, table
 from orthotype.cli.inputs import AnnotatedFile, annotated_cells
 from orthotype.cli.options import Groups, Json, Key
+from orthotype.errors import numbered
 
 
 def evaluate(
@@ -34,9 +35,8 @@ def evaluate(
 def summary(found: Any) -> str:
     """Lay out an evaluation for the terminal."""
     columns = ["support", "recall", "recall_low", "recall_high", "precision", "f1"]
-    classes = "class" if len(found.shared) == 1 else "classes"
     parts = [
-        f"{len(found.shared)} shared {classes} ({found.interval_method})",
+        f"{numbered(len(found.shared), 'shared class', 'shared classes')} ({found.interval_method})",
         table(
             [tuple(row) for row in found.summary.itertuples(index=False)],
             header=tuple(found.summary.columns),

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype._keys import CONFIDENCE, ENTROPY, KEY, LABEL, PROBA, STATUS, VOTES, column
-from orthotype.cells.columns import is_measurement, label_values, ontology_ids
+from orthotype.cells.columns import holds_names, label_values, ontology_ids
 from orthotype.cells.table import check_column
 from orthotype.errors import Problems, listed
 from orthotype.metrics import Evaluation, evaluate
@@ -181,11 +181,8 @@ def _check_columns(
     for name in (labels, groups):
         if name is not None:
             check_column(adata, name, problems=problems)
-    if labels in adata.obs and is_measurement(adata.obs[labels]):
-        problems.add(
-            f"obs column {labels!r} holds measurements ({listed(adata.obs[labels].dropna().head(3))})",
-            expected="names of classes",
-        )
+    if labels in adata.obs:
+        holds_names(adata.obs[labels], labels, problems=problems)
     donors = None if groups is None or groups not in adata.obs else label_values(adata.obs[groups])
     kept = np.ones(adata.n_obs, dtype=bool)
     if donors is not None:

@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype.cells.table import CellTable
-from orthotype.errors import Problems, listed, nearest
+from orthotype.errors import Problems, listed, nearest, numbered
 from orthotype.models.conformal import RARE, PredictionSets, fewest_cells, set_names
 from orthotype.models.margins import MarginScale
 from orthotype.transfer.labelling import Options, label_cells
@@ -146,10 +146,10 @@ def _checked(
     codes[given] = pd.Index(state.classes).get_indexer(pd.Index(labels[given], dtype=object))
     foreign = sorted({str(name) for name in labels[given & (codes < 0)]})
     if foreign:
-        classes = "class" if len(foreign) == 1 else "classes"
+        strange = numbered(len(foreign), "class", "classes")
         close = [match for name in foreign for match in nearest(name, map(str, state.classes), most=1)]
         problems.add(
-            f"the labels name {len(foreign)} {classes} that the model does not have ({listed(foreign)})",
+            f"the labels name {strange} that the model does not have ({listed(foreign)})",
             expected=f"classes of the model, such as {listed(close or state.classes.tolist())}",
             remedy="rename them, leave them out, or adapt the model to them with other cells first",
         )
@@ -157,7 +157,7 @@ def _checked(
         sizes, enough = np.bincount(codes[codes >= 0], minlength=len(state.classes)), fewest_cells(coverage)
         if sizes.max() < enough:
             problems.add(
-                f"no class has more than {sizes.max():,} labelled {'cell' if sizes.max() == 1 else 'cells'}",
+                f"no class has more than {numbered(sizes.max(), 'labelled cell', 'labelled cells')}",
                 expected=f"at least {enough} of a class for a coverage of {coverage:g}",
                 remedy="label more cells, or ask for less coverage",
             )

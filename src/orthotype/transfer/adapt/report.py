@@ -57,7 +57,7 @@ class HeldOut:
     def left_out(self) -> str:
         """How many classes do not count, since they have one label, in words; "" if all do."""
         only = len(self.by_class) - len(self.judged)
-        return f"without {'1 class' if only == 1 else f'{only:,} classes'} of one label" if only else ""
+        return f"without {numbered(only, 'class', 'classes')} of one label" if only else ""
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def more_labels(before: Floats, after: Floats, refit: Refit, *, random_state: in
 def _lines(report: AdaptReport) -> list[str]:
     cells, held = sum(report.cells_per_class.values()), report.held_out
     lines = [
-        f"learned from {cells:,} {report.species} {'cell' if cells == 1 else 'cells'} of "
+        f"learned from {numbered(cells, f'{report.species} cell', f'{report.species} cells')} of "
         + numbered(len(report.cells_per_class), "class", "classes"),
         f"start: {report.start}, worth {report.worth:.2g}; strength {report.strength:.3g}",
         f"mean recall of held-out labelled cells: {held.recall_before:.2f} before, "

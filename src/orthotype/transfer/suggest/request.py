@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orthotype.cells.checks import check_random_state
-from orthotype.cells.columns import is_measurement, label_values
+from orthotype.cells.columns import holds_names, label_values
 from orthotype.cells.few_labels import check_few_labels, is_column, label_column, read_labels
 from orthotype.cells.table import check_column
 from orthotype.cells.tables import Table
@@ -150,11 +150,7 @@ def _clusters(cells: Any, column: str, by: str, problems: Problems) -> NDArray[n
     check_column(cells, column, problems=problems)
     if len(problems.found) > before:
         return None
-    if is_measurement(cells.obs[column]):
-        problems.add(
-            f"obs column {column!r} holds measurements ({listed(cells.obs[column].dropna().head(3))})",
-            expected="names of clusters",
-        )
+    if not holds_names(cells.obs[column], column, problems=problems, expected="names of clusters"):
         return None
     values = label_values(cells.obs[column])
     missing = np.array([value is None for value in values], dtype=bool)

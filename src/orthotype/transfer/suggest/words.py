@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from orthotype._keys import ASSIGNED, UNKNOWN
+from orthotype.errors import numbered
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def reason(called: Called, *, stands_for: int, first: bool, kin: bool = True) ->
     >>> reason(alpha, stands_for=12, first=False)
     "between 'alpha' and 'gamma': 0.41 and 0.38; stands for 12 cells"
     """
-    cells = "1 cell" if stands_for == 1 else f"{stands_for:,} cells"
+    cells = numbered(stands_for, "cell", "cells")
     if called.status == UNKNOWN:
         fits = "fits" if stands_for == 1 else "fit"
         return f"stands for {cells} that {fits} no class, nearest to {called.name!r}"
