@@ -51,7 +51,7 @@ from orthotype.transfer.target import Target
 from suggest import COLUMN, Pair, pairs
 
 CELLS = (1, 2, 5, 10, 30, 200)
-WRONG = (10, 30)
+WRONG = (5, 10, 30, 200)
 SOME = (("half", 1), ("half", 5), ("random", 10), ("random", 40), ("random", 160))
 FEWEST = 3
 FIXED = 1.0
@@ -158,9 +158,8 @@ def on_all_classes(task: Task, model: Weights, classes: np.ndarray) -> Weights:
     return Weights(coef, level)
 
 
-def by_hand(task: Task, cells: np.ndarray) -> Iterator[tuple[str, Weights, np.ndarray]]:
+def by_hand(task: Task, cells: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, Weights, np.ndarray]]:
     """Yield a fit from scratch and one around the source at a fixed strength."""
-    labels = task.true[cells]
     for name, classes in (
         ("scratch", np.unique(labels)),
         ("fixed", np.union1d(task.state.classes.astype(str), labels.astype(str))),
@@ -242,7 +241,7 @@ def run_some(task: Task) -> list[dict[str, Any]]:
         models = [
             ("source", 0, mean_model(task.state), task.state.classes),
             ("aligned", 0, aligned_model(task), task.state.classes),
-            *((way, n, model, classes) for way, model, classes in by_hand(task, cells)),
+            *((way, n, model, classes) for way, model, classes in by_hand(task, cells, labels)),
         ]
         state, _ = adapted(task, cells, labels)
         models.append(("adapted", n, mean_model(state), state.classes))
@@ -262,11 +261,11 @@ def run(task: Task) -> list[dict[str, Any]]:
     ]
     for n in CELLS:
         cells = task.labelled(n)
-        for way, model, classes in by_hand(task, cells):
-            rows.append(base | {"way": way, "cells": n} | task.scores(model, classes))
-        ways = {"adapted": task.true[cells], "complete": task.true[cells]}
-        if n in WRONG:
-            ways["wrong"] = spoiled(task.true[cells], task.seed)
+        right, wrong = task.true[cells], spoiled(task.true[cells], task.seed)
+        for labels, words in ((right, ""), (wrong, ", wrong")) if n in WRONG else ((right, ""),):
+            for way, model, classes in by_hand(task, cells, labels):
+                rows.append(base | {"way": way + words, "cells": n} | task.scores(model, classes))
+        ways = {"adapted": right, "complete": right} | ({"wrong": wrong} if n in WRONG else {})
         for way, labels in ways.items():
             before, begun = forget_peak(), time.process_time()
             state, report = adapted(task, cells, labels, complete=way == "complete")

@@ -193,7 +193,7 @@ def measured(task: Task, rules: dict[str, Any], asked_for: Asked = ASKED) -> Ite
         asked = [("source", mean_model(task.state)), ("aligned", aligned_model(task))]
         for way, model, classes in [
             *((way, model, task.state.classes) for way, model in asked),
-            *(by_hand(task, cells) if part != "wrong" else ()),
+            *(by_hand(task, cells, labels) if part != "wrong" else ()),
         ]:
             yield base | {"way": way} | group_scores(task, model, classes, labelled)
         for rule, (values, _) in rules.items():

@@ -4,12 +4,14 @@ Usage::
 
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/kinship_rule.py [--page]
 
-The rule: each number is the lowest, in hundredths, that hardly any target reaches which is not to pass.
+The rules, in hundredths:
 
-- *kinship*, the lower end of its interval: one in a hundred at most of the targets of ``kinship_settling.py``
-  of which the source has no class, of both species
-- *carried*, for one type and for few types: of those and of the targets below of which half of the cells or
-  less are known, none of which nine tenths are called one class, and two classes
+- *kinship*, the lower end of its interval: of the numbers that are within one standard error of the best,
+  the lowest, which holds the fewest targets foreign. The best has the highest mean, over the studies below,
+  of strangers caught and known cells kept; the error is that of the difference to it, over the studies
+- *carried*, for one type and for few types: the lowest that no target reaches which is not to pass, of those
+  of ``kinship_settling.py`` of which the source has no class, of both species, and of those below of which
+  half of the cells or less are known, if nine tenths are called one class, and two classes
 
 The targets below are those of ``lineages.py``: a branch of the classes of a study is the source, and 0 to
 100 % of the target's cells are of its classes, the others of the rest of the study; counts are changed as a
@@ -20,7 +22,7 @@ held foreign and not, which tells what any number would do. Run ``kinship_settli
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -34,7 +36,7 @@ from alignment import PAGE
 from engine.page import between, command
 from kinship_settling import FEWEST, labelled, told_by
 from lineages import MOST_SOURCES, mean_of_classes, studies, targets
-from orthotype.models.kinship import LEAST_KINSHIP, NEARLY_ALL, Kinship
+from orthotype.models.kinship import NEARLY_ALL, Kinship
 from suggest import COLUMN
 from suggest_settling import branches, changed
 
@@ -51,8 +53,8 @@ PARTS: Final = {
 }
 HALF: Final = 0.5
 STRANGERS: Final = ("strangers", "strange types")
-ONE_IN = 0.01
-NUMBERS: Final = (0.0, 0.2, 0.25, 0.3, LEAST_KINSHIP, 0.4, 0.45, 0.5, 0.6, 1.01)
+GRID: Final = tuple(round(0.01 * n, 2) for n in range(101))
+NUMBERS: Final = (0.0, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 1.01)
 
 
 def measured(folder: str) -> Iterator[dict[str, Any]]:
@@ -100,23 +102,48 @@ def strangers() -> pd.DataFrame:
     return pd.DataFrame([row for row in rows if row["kind"].startswith(STRANGERS)])
 
 
-def above(values: pd.Series, share: float = 0.0) -> tuple[int, float, float]:
-    """Return how many values there are, the highest, and the lowest hundredth that a share of them reach."""
-    told = np.sort(values.dropna())[::-1]
-    highest = told[int(share * len(told))]
-    return len(told), float(told[0]), float(np.floor(100 * highest + 1) / 100)
+def above(values: pd.Series) -> tuple[int, float, float]:
+    """Return how many values there are, the highest, and the lowest hundredth above it."""
+    told = values.dropna()
+    return len(told), float(told.max()), float(np.floor(100 * told.max() + 1) / 100)
 
 
-def numbers(rows: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
-    """Return for each number the targets, the highest of them, and what is asked."""
-    strange = strangers()
+def carried(rows: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
+    """Return for one type and for few types the targets, the highest of them, and what is asked."""
     halves = pd.DataFrame([row for row in rows if row["share"] <= HALF])
-    called = pd.concat([strange, halves], ignore_index=True)
+    called = pd.concat([strangers(), halves], ignore_index=True)
     return {
-        "kinship, lower end": above(strange["least"], ONE_IN),
-        "carried, one type": above(called["carried"][called["largest"] >= NEARLY_ALL]),
-        "carried, few types": above(called["carried"][called["largest_two"] >= NEARLY_ALL]),
+        "one type": above(called["carried"][called["largest"] >= NEARLY_ALL]),
+        "few types": above(called["carried"][called["largest_two"] >= NEARLY_ALL]),
     }
+
+
+def judged(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the targets for which kinship is asked."""
+    frame = pd.DataFrame(rows)
+    return frame[frame["whole"].notna() & ~frame["one_type"]]
+
+
+def by_study(frame: pd.DataFrame, numbers: Sequence[float]) -> pd.DataFrame:
+    """Return the mean of strangers caught and known cells kept, studies x numbers."""
+    study = frame["study"].to_numpy()
+    return pd.DataFrame(
+        {number: pd.Series(caught_and_kept(frame, number)).groupby(study).mean() for number in numbers}
+    )
+
+
+def asked(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Return the best number for kinship, and the lowest within one standard error of it."""
+    found = by_study(judged(rows), GRID)
+    best = float(found.mean().idxmax())
+    behind = found.sub(found[best], axis=0)
+    within = -behind.mean() <= standard_error(behind)
+    return best, float(found.columns[within][0])
+
+
+def standard_error(values: pd.DataFrame) -> "pd.Series[float]":
+    """Return the standard error of the mean of each column."""
+    return values.std() / np.sqrt(len(values))
 
 
 def said_at(frame: pd.DataFrame, number: float) -> dict[str, np.ndarray]:
@@ -134,8 +161,8 @@ def caught_and_kept(frame: pd.DataFrame, number: float) -> np.ndarray:
     return np.asarray(np.nanmean([said["caught"], 1.0 - said["rejected"]], axis=0))
 
 
-def told_at(frame: pd.DataFrame, number: float, best: float) -> list[str]:
-    """Return what a number does, by how much of a target is known, and how far it is behind the best one."""
+def told_at(frame: pd.DataFrame, number: float) -> list[str]:
+    """Return strangers caught and known cells rejected, by how much of a target is known."""
     said, cells = said_at(frame, number), []
     for low, high in PARTS.values():
         here = frame["share"].between(low, high).to_numpy()
@@ -144,28 +171,36 @@ def told_at(frame: pd.DataFrame, number: float, best: float) -> list[str]:
                 "-" if np.isnan(x[here]).all() else f"{np.nanmean(x[here]):.2f}" for x in said.values()
             )
         )
-    both = caught_and_kept(frame, number)
-    behind = pd.Series(100 * (both - caught_and_kept(frame, best))).groupby(frame["study"].to_numpy()).mean()
-    error = behind.std() / np.sqrt(len(behind))
-    return [*cells, f"{both.mean():.3f}", "-" if number == best else f"{behind.mean():+.1f} ± {error:.1f}"]
+    return cells
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the numbers that the rule gives, and what others do, as Markdown tables."""
-    lines = ["| number | targets that are not to pass | highest | asked |", "|---" * 4 + "|"]
-    lines += [
-        f"| {words} | {n:,} | {highest:.3f} | **{asked:.2f}** |"
-        for words, (n, highest, asked) in numbers(rows).items()
+    """Return the numbers that the rules give, and what others do, as Markdown tables."""
+    best, lowest = asked(rows)
+    lines = [
+        f"Kinship: the best number is {best:.2f}, and the lowest within one standard error of it "
+        f"**{lowest:.2f}**.",
+        "",
+        "| carried by | targets that are not to pass | highest | asked |",
+        "|---" * 4 + "|",
     ]
-    frame = pd.DataFrame(rows)
-    frame = frame[frame["whole"].notna() & ~frame["one_type"]]
+    lines += [
+        f"| {words} | {n:,} | {highest:.3f} | **{number:.2f}** |"
+        for words, (n, highest, number) in carried(rows).items()
+    ]
+    frame = judged(rows)
     head = " | ".join(f"{part} of the cells known" for part in PARTS)
-    last = "caught and kept, mean | minus the best, points, ± standard error over studies"
+    last = "caught and kept, mean over studies | minus the best, points, ± standard error"
     lines += ["", f"| foreign below | {head} | {last} |", "|---" * (3 + len(PARTS)) + "|"]
-    best = max(NUMBERS, key=lambda number: caught_and_kept(frame, number).mean())
-    for number in NUMBERS:
-        words = {0.0: "never", 1.01: "always", LEAST_KINSHIP: f"**{LEAST_KINSHIP}**"}.get(number, f"{number}")
-        lines.append(f"| {words} | {' | '.join(told_at(frame, number, best))} |")
+    numbers = sorted({*NUMBERS, best, lowest})
+    found = by_study(frame, numbers)
+    behind = 100 * found.sub(found[best], axis=0)
+    for number in numbers:
+        words = {0.0: "never", 1.01: "always", lowest: f"**{lowest:.2f}**"}.get(number, f"{number:.2f}")
+        error = standard_error(behind)[number]
+        last = "-" if number == best else f"{behind[number].mean():+.1f} ± {error:.1f}"
+        cells = [*told_at(frame, number), f"{found[number].mean():.3f}", last]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -54,3 +54,16 @@ def test_intervals_are_those_of_student(page: ModuleType) -> None:
     mean, half = page.interval(np.array([0.0, 1.0, 2.0]))
     assert mean == 1.0
     assert half == pytest.approx(4.302653 / np.sqrt(3), rel=1e-5)
+
+
+def test_many_differences_are_tested_together(page: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    level = [rng.normal(0.0, 1.0, 10) for _ in range(36)]
+    behind = [each - each.mean() - 1.0 for each in level[:2]]
+    far_behind = level[2] - level[2].mean() - 10.0
+    said = page.below_zero([*behind, *level[2:]])
+    assert said.endswith("tested together (Holm), none of the differences does.")
+    said = page.below_zero([*behind, far_behind, np.array([-1.0]), *level[3:]])
+    assert said.startswith(f"{int(said.split()[0])} of 36 intervals")
+    assert int(said.split()[0]) >= 3
+    assert said.endswith("tested together (Holm), 1 of the differences does.")
