@@ -1,4 +1,7 @@
-"""A fresh install on Python 3.13 labels cells exactly as this one, with a model that was saved here."""
+"""A fresh install on Python 3.13 labels cells as this one does, with a model that was saved here.
+
+Its libraries are other versions and sum in another order, the more so the more threads there are.
+"""
 
 import os
 import shutil
@@ -81,5 +84,5 @@ def test_a_model_saved_here_labels_alike_on_313(python313: Path, tmp_path: Path)
     there = pd.read_csv(out, index_col=0)
     assert there["label"].tolist() == here.obs["orthotype_label"].astype(str).tolist()
     np.testing.assert_allclose(
-        there.drop(columns="label").to_numpy(), here.obsm["orthotype_proba"], rtol=0, atol=1e-6
+        there.drop(columns="label").to_numpy(), here.obsm["orthotype_proba"], rtol=0, atol=1e-5
     )

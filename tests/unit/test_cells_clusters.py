@@ -166,7 +166,7 @@ def test_clusters_get_their_names(cells: AnnData, names: Path) -> None:
     ("text", "message"),
     [
         ("", "is empty; expected a csv or tsv file"),
-        ("cell,cluster\nM1_TBM_AAAA,0\nM1_TBM_CCCC\n", "1 rows have no value: 'M1_TBM_CCCC'"),
+        ("cell,cluster\nM1_TBM_AAAA,0\nM1_TBM_CCCC\n", "1 row has no value: 'M1_TBM_CCCC'"),
         ("M1_TBM_AAAA\nM1_TBM_CCCC\n", "2 rows have no value"),
     ],
 )

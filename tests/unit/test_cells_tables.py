@@ -39,6 +39,19 @@ def test_of_two_ways_to_split_the_one_that_comes_first_in_a_line(tmp_path: Path)
     assert read(tmp_path / "b.txt", "c1,T cell; old\nc2,B cell; new\n")[0] == ["c1", "T cell; old"]
 
 
+def test_a_comma_without_quotes_is_told(tmp_path: Path) -> None:
+    text = f"cell,label\nc1,T cell\nc2,{MEMORY}\n"
+    with pytest.raises(InputError, match=r"1 row has more values than the 2 columns: 'c2'; put .* in quotes"):
+        read(tmp_path / "a.csv", text)
+    with pytest.raises(InputError, match="2 rows have more values than the 2 columns"):
+        read(
+            tmp_path / "a.csv",
+            "c1,A\nc2,B, old\nc3,C, old\nc4,D\nc5,E\n",
+            known=("c1", "c2", "c3", "c4", "c5"),
+        )
+    assert read(tmp_path / "b.csv", "cell,label\nc1,A,\nc2,B\n") == [["c1", "A", ""], ["c2", "B"]]
+
+
 def test_a_mark_of_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv", "c1,A\nc2,B\n".encode("utf-8-sig")) == [["c1", "A"], ["c2", "B"]]
     packed = gzip.compress("cell,label\nc1,A\n".encode("utf-8-sig"))

@@ -9,6 +9,7 @@ their ``.0`` as they do there. A file is read once, so that it can be a pipe.
 import csv
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 
 from orthotype.cells.columns import MISSING_WORDS, is_measurement, label_values
-from orthotype.errors import InputError, listed, no_file
+from orthotype.errors import InputError, listed, no_file, numbered
 
 Table = str | Path | pd.DataFrame | pd.Series | Mapping[str, str]
 Pairs = list[tuple[str, str]]
@@ -86,9 +87,8 @@ class Fields:
         """
         short = [row[0] for row in self.rows if len(row) <= max(key, value)]
         if short:
-            raise InputError(
-                f"{self.subject}: {len(short):,} rows have no value: {listed(short)}; expected one each"
-            )
+            rows = numbered(len(short), "row has", "rows have")
+            raise InputError(f"{self.subject}: {rows} no value: {listed(short)}; expected one each")
         return [(_whole(row[key], known), row[value]) for row in self.rows if row[key]]
 
 
@@ -142,14 +142,26 @@ def _of_file(path: Path, known: Collection[str]) -> Fields:
         rows = _split(lines, min(DELIMITERS, key=lambda delimiter: _misfit(lines[:FIRST_LINES], delimiter)))
     except csv.Error as error:
         raise InputError(f"{path} cannot be read ({error}); expected a csv or tsv file") from error
-    if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:
+    if rows[0][0] not in known and {len(row) for row in rows[1:]} == {len(rows[0]) + 1}:
         rows[0].insert(0, "")
     named = rows[0][0] not in known and rows[0][1:2] not in [row[1:2] for row in rows[1:]]
     header = rows.pop(0) if named else None
+    _check_widths(path, rows, header)
     rows = [["" if field.lower() in MISSING_WORDS else field for field in row] for row in rows]
     width = max(map(len, rows), default=0)
     measured = [place for place in range(width) if _is_measured(rows, place)]
     return Fields(header, rows, frozenset(measured), str(path))
+
+
+def _check_widths(path: Path, rows: list[list[str]], header: list[str] | None) -> None:
+    """Refuse rows that have more values than there are columns, as an unquoted comma makes them."""
+    width = len(header) if header else Counter(map(len, rows)).most_common(1)[0][0]
+    long = [row[0] for row in rows if any(row[width:])]
+    if long:
+        raise InputError(
+            f"{path}: {numbered(len(long), 'row has', 'rows have')} more values than the {width} columns: "
+            f"{listed(long)}; put values that hold the delimiter in quotes"
+        )
 
 
 def _lines(path: Path) -> list[str]:
