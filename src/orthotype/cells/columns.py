@@ -114,7 +114,19 @@ def is_measurement(series: "pd.Series[Any]") -> bool:
 def holds_names(
     series: "pd.Series[Any]", column: str, *, problems: Problems, expected: str = "names of classes"
 ) -> bool:
-    """Return whether an obs column may hold names; note that it holds measurements if not."""
+    """Return whether an obs column may hold names; note that it holds measurements if not.
+
+    Parameters
+    ----------
+    series
+        Its values.
+    column
+        What it is called.
+    problems
+        Where to note it.
+    expected
+        What it was to hold.
+    """
     measured = is_measurement(series)
     if measured:
         problems.add(
