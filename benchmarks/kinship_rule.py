@@ -132,13 +132,18 @@ def by_study(frame: pd.DataFrame, numbers: Sequence[float]) -> pd.DataFrame:
     )
 
 
-def asked(rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """Return the best number for kinship, and the lowest within one standard error of it."""
+def asked(rows: list[dict[str, Any]]) -> tuple[float, float, float]:
+    """Return the best number for kinship, and the lowest within one standard error of it.
+
+    The error is that of the difference between the two; the last number is the lowest by the error of the
+    best mean itself, which says how much studies differ.
+    """
     found = by_study(judged(rows), GRID)
     best = float(found.mean().idxmax())
     behind = found.sub(found[best], axis=0)
-    within = -behind.mean() <= standard_error(behind)
-    return best, float(found.columns[within][0])
+    errors = standard_error(behind), standard_error(found)[best]
+    paired, alone = (float(found.columns[-behind.mean() <= error][0]) for error in errors)
+    return best, paired, alone
 
 
 def standard_error(values: pd.DataFrame) -> "pd.Series[float]":
@@ -176,10 +181,10 @@ def told_at(frame: pd.DataFrame, number: float) -> list[str]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the numbers that the rules give, and what others do, as Markdown tables."""
-    best, lowest = asked(rows)
+    best, lowest, alone = asked(rows)
     lines = [
         f"Kinship: the best number is {best:.2f}, and the lowest within one standard error of it "
-        f"**{lowest:.2f}**.",
+        f"**{lowest:.2f}** (within the standard error of the best mean itself, {alone:.2f}).",
         "",
         "| carried by | targets that are not to pass | highest | asked |",
         "|---" * 4 + "|",
