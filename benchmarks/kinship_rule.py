@@ -132,18 +132,29 @@ def by_study(frame: pd.DataFrame, numbers: Sequence[float]) -> pd.DataFrame:
     )
 
 
-def asked(rows: list[dict[str, Any]]) -> tuple[float, float, float]:
+def asked(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Return the best number for kinship, and the lowest within one standard error of it.
 
-    The error is that of the difference between the two; the last number is the lowest by the error of the
-    best mean itself, which says how much studies differ.
+    *asked* is by the error of the difference to the best. Others that the rule could have been: *alone*, by
+    the error of the best mean itself, which says how much studies differ; *targets*, *asked* from the number
+    that is best over the targets, whatever their study.
     """
-    found = by_study(judged(rows), GRID)
+    frame = judged(rows)
+    found = by_study(frame, GRID)
     best = float(found.mean().idxmax())
-    behind = found.sub(found[best], axis=0)
-    errors = standard_error(behind), standard_error(found)[best]
-    paired, alone = (float(found.columns[-behind.mean() <= error][0]) for error in errors)
-    return best, paired, alone
+    most = max(GRID, key=lambda number: caught_and_kept(frame, number).mean())
+    return {
+        "best": best,
+        "asked": lowest(found, best, standard_error(found.sub(found[best], axis=0))),
+        "alone": lowest(found, best, standard_error(found)[best]),
+        "targets": lowest(found, most, standard_error(found.sub(found[most], axis=0))),
+    }
+
+
+def lowest(found: pd.DataFrame, best: float, error: "pd.Series[float] | float") -> float:
+    """Return the lowest number whose mean over studies is no further behind another's than an error."""
+    behind = found.sub(found[best], axis=0).mean()
+    return float(found.columns[-behind <= error][0])
 
 
 def standard_error(values: pd.DataFrame) -> "pd.Series[float]":
@@ -181,10 +192,12 @@ def told_at(frame: pd.DataFrame, number: float) -> list[str]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the numbers that the rules give, and what others do, as Markdown tables."""
-    best, lowest, alone = asked(rows)
+    kinship = asked(rows)
+    best, here = kinship["best"], kinship["asked"]
     lines = [
         f"Kinship: the best number is {best:.2f}, and the lowest within one standard error of it "
-        f"**{lowest:.2f}** (within the standard error of the best mean itself, {alone:.2f}).",
+        f"**{here:.2f}** (within the standard error of the best mean itself, {kinship['alone']:.2f}; of the "
+        f"number that is best over targets in place of studies, {kinship['targets']:.2f}).",
         "",
         "| carried by | targets that are not to pass | highest | asked |",
         "|---" * 4 + "|",
@@ -197,11 +210,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     head = " | ".join(f"{part} of the cells known" for part in PARTS)
     last = "caught and kept, mean over studies | minus the best, points, ± standard error"
     lines += ["", f"| foreign below | {head} | {last} |", "|---" * (3 + len(PARTS)) + "|"]
-    numbers = sorted({*NUMBERS, best, lowest})
+    numbers = sorted({*NUMBERS, best, here})
     found = by_study(frame, numbers)
     behind = 100 * found.sub(found[best], axis=0)
     for number in numbers:
-        words = {0.0: "never", 1.01: "always", lowest: f"**{lowest:.2f}**"}.get(number, f"{number:.2f}")
+        words = {0.0: "never", 1.01: "always", here: f"**{here:.2f}**"}.get(number, f"{number:.2f}")
         error = standard_error(behind)[number]
         last = "-" if number == best else f"{behind[number].mean():+.1f} ± {error:.1f}"
         cells = [*told_at(frame, number), f"{found[number].mean():.3f}", last]
