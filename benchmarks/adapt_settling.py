@@ -3,7 +3,7 @@
 Usage::
 
     ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/adapt_settling.py
-        [--seeds 1] [--rules RULE ...] [--many] [--page]
+        [--seeds 1] [--rules RULE ...] [--studies NAME ...] [--many] [--page]
 
 The studies of ``benchmarks/suggest_settling.py`` and, with the development data, two batches of Paul: one
 donor is the source, up to 900 cells of the others are the target. Each comes ten times:
@@ -21,10 +21,10 @@ donor is the source, up to 900 cells of the others are the target. Each comes te
 - *poor*: as *sure*, and the source lacks two thirds of the classes
 
 Labels of 1, 2, 5 and 30 cells of every class, of 1 and 5 of every second class alone, of 40 cells at random,
-and of 10 of every class with a tenth of them wrong; scores as in ``benchmarks/adapt.py``. A rule is
+and of 5, 10 and 30 of every class with a tenth of them wrong; scores as in ``benchmarks/adapt.py``. A rule is
 ``adapt`` with some of its constants replaced, or told that the labels are complete, where they are.
 ``--many`` asks for labels of 100 and 200 cells of every class (all that may be labelled where there are
-fewer), with targets of up to 1,500 cells. Results:
+fewer), right and with a tenth wrong, with targets of up to 1,500 cells. Results:
 ``benchmarks/results/adapt_settling.json`` and the tables of ``docs/adapt.md``.
 """
 
@@ -56,7 +56,7 @@ from adapt import (
 )
 from engine.page import between
 from orthotype.models.linear import reduced
-from orthotype.transfer.adapt import anchors, lesson, refit, starts
+from orthotype.transfer.adapt import anchors, choice, lesson, refit, starts
 from suggest import COLUMN, Pair
 from suggest_settling import MOST_CELLS, batches_of_paul, changed, studies
 
@@ -68,10 +68,10 @@ ASKED = (
     *(("all", n) for n in (1, 2, 5, 30)),
     *(("half", n) for n in (1, 5)),
     ("random", 40),
-    ("wrong", 10),
+    *(("wrong", n) for n in (5, 10, 30)),
 )
 INCOMPLETE: Final = ("half", "random")
-MANY: Final = (("all", 100), ("all", 200))
+MANY: Final = (("all", 100), ("all", 200), ("wrong", 100), ("wrong", 200))
 MOST_WITH_MANY = 1500
 
 
@@ -91,7 +91,10 @@ RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
     "unreached": ({(lesson, "FEW_LABELS"): 0.0}, "no cell reached"),
     "anchors told": ({(refit, "ANCHORS_SURE"): 0.0}, "from nothing, anchors of no class"),
     "no stand-ins": ({(anchors, "stand_ins"): no_stand_ins}, "no stand-ins"),
-    "believed": ({(refit, "FEWEST_TO_DOUBT"): np.inf}, "no label doubted"),
+    "unchosen": ({(choice, "FEWEST_TO_CHOOSE"): np.inf}, "strengths not chosen"),
+    "anywhere": ({(choice, "can_tell"): lambda evidence: True}, "strengths chosen on any labels"),
+    "modest": ({(choice.Cost, "sureness"): lambda cost, scores: 1.0}, "doubted as surely as scored"),
+    "believed": ({(choice, "FEWEST_TO_DOUBT"): np.inf}, "no label doubted"),
     "held less": ({(anchors, "WEIGH"): 0.1}, "anchors weigh a tenth"),
     "any anchor": (
         {(anchors.Sight, "nearer"): lambda sight, cells, codes: cells},
@@ -102,15 +105,9 @@ RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
     "patient": ({(anchors, "CONTRADICTED"): np.inf}, "never contradicted"),
     "complete": ({}, "told that the labels are complete"),
 }
-MANY_RULES: Final[dict[str, tuple[dict[tuple[Any, str], Any], str]]] = {
-    "settled": ({}, "**as it is**"),
-    "cheap": ({(refit, "DEARER"): 1.0}, "from nothing at one penalty for any number"),
-    "dear": ({(refit, "MANY_LABELS"): 1e-9}, "at thirty times that for any number"),
-    "dearest": (
-        {(refit, "MANY_LABELS"): 1e-9, (refit, "DEARER"): 300.0},
-        "at three hundred times that for any number",
-    ),
-    "around": ({(refit, "FROM_NOTHING"): 0.0}, "around the start alone"),
+MANY_RULES: Final = {
+    **{rule: RULES[rule] for rule in ("settled", "unchosen", "modest", "believed", "around")},
+    "one": ({(choice, "AROUND"): (1.0,)}, "the strength from nothing alone is chosen"),
 }
 WAYS: Final = {
     "source": "source alone",
@@ -193,7 +190,7 @@ def measured(task: Task, rules: dict[str, Any], asked_for: Asked = ASKED) -> Ite
         asked = [("source", mean_model(task.state)), ("aligned", aligned_model(task))]
         for way, model, classes in [
             *((way, model, task.state.classes) for way, model in asked),
-            *(by_hand(task, cells, labels) if part != "wrong" else ()),
+            *by_hand(task, cells, labels),
         ]:
             yield base | {"way": way} | group_scores(task, model, classes, labelled)
         for rule, (values, _) in rules.items():
@@ -241,20 +238,28 @@ def page(text: str, found: dict[str, Any]) -> str:
 
 
 def run(
-    folder: str | None, seeds: int, rules: dict[str, Any], *, many: bool
+    folder: str | None, seeds: int, rules: dict[str, Any], *, wanted: list[str], many: bool
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of every task."""
+    """Yield the rows of every task of the studies wanted, or of all."""
     for pair in forms(folder, MOST_WITH_MANY if many else MOST_CELLS):
+        if wanted and study(pair.name) not in wanted:
+            continue
         for task in tasks(pair, seeds):
             task = surer(task) if pair.name.endswith(("sure", "poor")) else task
             yield list(measured(task, rules, MANY if many else ASKED))
         print(pair.name, flush=True)
 
 
+def study(pair: str) -> str:
+    """Return the study of a pair."""
+    return pair.split(", ", maxsplit=1)[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rules", nargs="*", default=list(RULES))
+    parser.add_argument("--studies", nargs="*", default=[])
     parser.add_argument("--many", action="store_true")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
@@ -262,9 +267,12 @@ def main() -> None:
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": [], "many": []}
     if not options.page:
         rules = MANY_RULES if options.many else {rule: RULES[rule] for rule in options.rules}
-        rows = found["many" if options.many else "rows"] = []
-        for some in run(os.environ.get("ORTHOTYPE_REAL_DATA"), options.seeds, rules, many=options.many):
+        part, wanted = "many" if options.many else "rows", options.studies
+        rows = [row for row in found[part] if wanted and study(row["pair"]) not in wanted]
+        folder = os.environ.get("ORTHOTYPE_REAL_DATA")
+        for some in run(folder, options.seeds, rules, wanted=wanted, many=options.many):
             rows += some
+            found[part] = rows
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
 

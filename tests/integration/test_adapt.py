@@ -9,7 +9,7 @@ from anndata import AnnData
 
 import orthotype as ot
 from orthotype.errors import InputError, OrthotypeWarning
-from orthotype.transfer.adapt import adapting, refit
+from orthotype.transfer.adapt import adapting, choice
 
 LABELS = "cell_ontology_class"
 BETA, ALPHA, DUCTAL = "type B pancreatic cell", "pancreatic A cell", "pancreatic ductal cell"
@@ -352,7 +352,7 @@ def test_labels_beyond_those_that_are_held_out_are_doubted_by_a_fit_that_has_not
     monkeypatch.setattr(adapting, "MOST_JUDGED", 40)
     adapted = small_model.adapt(small_human, labels=spoiled)
     assert adapted.adapt_report_.held_out.cells == 40
-    monkeypatch.setattr(refit, "FEWEST_TO_DOUBT", np.inf)
+    monkeypatch.setattr(choice, "FEWEST_TO_DOUBT", np.inf)
     trusting = small_model.adapt(small_human, labels=spoiled)
     alpha = (truth(small_human) == ALPHA).to_numpy()
     called = adapted.state_.classes.tolist().index(ALPHA)

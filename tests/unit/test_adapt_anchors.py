@@ -107,10 +107,14 @@ def test_labels_contradict_a_class_that_half_of_a_new_one_is_assigned_to(profile
     taken = sight(common, [2, 2, 0, 0, 1, 1, 1, 1])
     codes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     assert taken.contradicted(codes, known=all_but(0))[2]
-    assert 2 not in anchors(profiles, taken, codes.tolist(), new=(0,))[1]
+    found = standing(profiles, taken, codes.tolist(), new=(0,))
+    assert 2 not in found.codes
+    assert (found.covered, found.answered) == (False, True), "labels say what the target is called otherwise"
     seldom = sight(common, [2, 0, 0, 0, 1, 1, 1, 1])
     assert not seldom.contradicted(codes, known=all_but(0))[2], "a quarter of one class, and many cells"
-    assert 2 in anchors(profiles, seldom, codes.tolist(), new=(0,))[1]
+    found = standing(profiles, seldom, codes.tolist(), new=(0,))
+    assert 2 in found.codes
+    assert (found.covered, found.answered) == (False, False)
 
 
 def test_labels_of_a_known_class_contradict_where_labels_cover_the_target(profiles: ClassProfiles) -> None:

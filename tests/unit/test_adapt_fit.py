@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from orthotype.models.linear.reduced import FewRows, Metric, Products
+from orthotype.models.linear.reduced import FewRows, Metric
 from orthotype.models.profiles import ClassProfiles, class_profiles, one_hot
-from orthotype.transfer.adapt import refit as refit_module
 from orthotype.transfer.adapt.anchors import Anchors, anchor_cells
+from orthotype.transfer.adapt.choice import Cost, chosen, trust
 from orthotype.transfer.adapt.lesson import to_their_like
-from orthotype.transfer.adapt.refit import AroundStart, Evidence, FromNothing, Refit, trust
+from orthotype.transfer.adapt.refit import AroundStart, Evidence, FromNothing, Refit
 from orthotype.transfer.adapt.starts import Start, as_sure_as_right, capped_losses, label_shift, preferred
 from orthotype.transfer.adapt.walk import Walk
 
@@ -314,27 +314,59 @@ def evidence_of(X: csr_array, codes: np.ndarray) -> Evidence:
     return Evidence.of(X, codes.astype(np.intp), anchors, random_state=0)
 
 
-@pytest.mark.parametrize(("n", "factor"), [(4, 1.0), (200, 1.0), (300, 15.5), (400, 30.0), (800, 30.0)])
-def test_from_nothing_is_dearer_with_many_labels(rng: np.random.Generator, n: int, factor: float) -> None:
-    assert evidence_of(*simulated(n, rng)).dearer == pytest.approx(factor)
+def with_noise(n: int, rng: np.random.Generator) -> tuple[csr_array, np.ndarray]:
+    """Simulated cells as above, and 320 genes that tell nothing."""
+    X, codes = simulated(n, rng)
+    return csr_array(np.hstack([X.toarray(), np.log1p(rng.poisson(0.4, size=(n, 400 - P)))])), codes
 
 
-def test_as_many_labels_as_genes_are_not_told_apart_to_the_letter(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def with_noise(n: int) -> tuple[csr_array, np.ndarray]:
-        X, codes = simulated(n, rng)
-        noise = np.log1p(rng.poisson(0.4, size=(n, 400 - P)))
-        return csr_array(np.hstack([X.toarray(), noise])), codes
+def from_zero(evidence: Evidence) -> Refit:
+    """Both fits, around a start that knows nothing."""
+    return Refit(evidence, Start("source", 1.0, np.zeros(400), np.zeros((K, 400)), np.zeros(K)))
 
-    (X, codes), (others, true) = with_noise(400), with_noise(1000)
-    right = []
-    for factor in (1.0, refit_module.DEARER):
-        monkeypatch.setattr(refit_module, "DEARER", factor)
-        evidence = evidence_of(X, codes)
-        coef, level = FromNothing(evidence, Products.of(evidence.X), np.zeros((400, K))).fit().expand()
-        right.append(recall(others @ coef.T + level, true))
-    assert right[1] > right[0] + 0.05
+
+def test_as_many_labels_as_genes_are_not_told_apart_to_the_letter(rng: np.random.Generator) -> None:
+    (X, codes), (others, true) = with_noise(400, rng), with_noise(1000, rng)
+    plain = from_zero(evidence_of(X, codes))
+    found, held_out = chosen(plain)
+    assert found.factors[1] >= 10.0
+    np.testing.assert_allclose(held_out, found.held_out())
+    assert found.strength == plain.strength * found.factors[0]
+    assert recall(found.scores(others), true) > recall(plain.scores(others), true) + 0.03
+    assert recall(held_out, codes) > recall(plain.held_out(), codes) + 0.03
+
+
+def test_strengths_are_chosen_where_labels_can_tell(rng: np.random.Generator) -> None:
+    X, codes = with_noise(400, rng)
+    assert chosen(from_zero(replace(evidence_of(X, codes), answered=False)))[0].factors == (1.0, 1.0)
+    few = evidence_of(X[:10], codes[:10])
+    assert chosen(from_zero(few))[0].factors == (1.0, 1.0), "of 2.5 labels per class"
+    start = Start("source", 1.0, np.zeros(400), np.zeros((K, 400)), np.zeros(K))
+    asked = Refit(evidence_of(X, codes), start, strength=1.0)
+    assert chosen(asked)[0].factors == (1.0, 1.0), "a strength that was asked for"
+
+
+def test_a_held_out_label_costs_what_a_wrong_one_may_at_most_and_every_class_alike() -> None:
+    codes = np.array([0, 0, 0, 0, 1, 1, 2])
+    scores = 4.0 * one_hot(codes, 3)
+    right = Cost(codes)(scores)
+    far = scores.copy()
+    far[0] = [-1e6, 0.0, 0.0]
+    assert Cost(codes)(far) - right < 7 * np.log(30) / 8, "one of four labels of one of two classes"
+    assert Cost(codes)(far) - right > 7 * 3.2 / 8
+    other = scores.copy()
+    other[6] = [9.0, 9.0, -9.0]
+    assert Cost(codes)(other) == right, "a class without another label has no say"
+    p = np.exp(4.0) / (np.exp(4.0) + 2.0)
+    assert right == pytest.approx(-7 * np.log(0.9 * p + 0.1 / 3))
+
+
+def test_modest_scores_are_made_as_sure_as_they_are_right(rng: np.random.Generator) -> None:
+    codes = np.arange(80) % K
+    scores = 6.0 * one_hot(codes, K) + rng.normal(size=(80, K))
+    cost = Cost(codes)
+    assert cost.sureness(0.2 * scores) > 2.0 > 1.0 >= cost.sureness(20.0 * rng.normal(size=(80, K)))
+    assert Cost(np.arange(4)).sureness(np.zeros((4, 4))) == 1.0, "nothing can tell"
 
 
 def test_cells_that_labels_reach_outdo_a_start_that_takes_two_classes_for_one(

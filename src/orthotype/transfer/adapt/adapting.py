@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from orthotype.errors import OrthotypeWarning
 from orthotype.transfer.adapt.cells import Few
+from orthotype.transfer.adapt.choice import Cost, chosen, trust
 from orthotype.transfer.adapt.classes import labelled_ones, only_classes, with_new_classes
 from orthotype.transfer.adapt.lesson import Lesson, lesson, seen
 from orthotype.transfer.adapt.names import Names, beginnings, tell
-from orthotype.transfer.adapt.refit import Refit, trust
+from orthotype.transfer.adapt.refit import Refit
 from orthotype.transfer.adapt.report import (
     AdaptReport,
     as_pairs,
@@ -114,14 +115,15 @@ def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
         return Refit(evidence, task.start, metric=task.metric, walk=task.walk, strength=strength)
 
     rows = _some(task.codes, MOST_JUDGED, random_state)
-    judging = whole = fits(rows)
-    held_out = judging.held_out()
-    counts = trust(held_out, task.codes[rows])
+    judging, held_out = chosen(fits(rows))
+    sure, whole = Cost(task.codes[rows]).sureness(held_out), judging
+    counts = trust(sure * held_out, task.codes[rows])
     if len(rows) < len(task.codes):
         learned = _some(task.codes, MOST_LEARNED, random_state)
         said = judging.scores(task.X, counts)
         said[rows] = held_out
-        whole, counts = fits(learned), trust(said[learned], task.codes[learned])
+        whole = fits(learned).stronger(*judging.factors)
+        counts = trust(sure * said[learned], task.codes[learned])
     return Found(whole.strength, *whole.change(counts), whole.worth, judging, held_out, rows)
 
 

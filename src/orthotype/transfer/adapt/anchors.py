@@ -101,7 +101,7 @@ class Sight:
         """
         n_classes = len(known)
         taken = np.zeros((n_classes, n_classes))
-        given = (self.labelled >= 0) & (~known[codes] | self.covered(codes, n_classes))
+        given = (self.labelled >= 0) & (~known[codes] | self.covered(_labelled(codes, n_classes)))
         np.add.at(taken, (codes[given], self.labelled[given]), 1)
         of_class = (taken / np.maximum(np.bincount(codes, minlength=n_classes), 1)[:, None]).max(axis=0)
         unlabelled = self.unlabelled[self.unlabelled >= 0]
@@ -112,19 +112,16 @@ class Sight:
         often[often] = [not self._elsewhere(int(k), given) for k in np.flatnonzero(often)]
         return np.asarray(often)
 
-    def covered(self, codes: Codes, n_classes: int) -> bool:
-        """Return whether most of the unlabelled cells are assigned to classes with a label.
+    def covered(self, by: NDArray[np.bool_]) -> bool:
+        """Return whether four fifths of the unlabelled cells that are assigned at all are so to some classes.
 
         Parameters
         ----------
-        codes
-            Classes of the labelled cells, shape (n_labelled,).
-        n_classes
-            How many classes there are.
+        by
+            Which classes, shape (n_classes,).
         """
         assigned = self.unlabelled[self.unlabelled >= 0]
-        labelled = np.bincount(codes, minlength=n_classes) > 0
-        return bool(len(assigned)) and float(labelled[assigned].mean()) >= COVERED
+        return bool(len(assigned)) and float(by[assigned].mean()) >= COVERED
 
     def surely(self, k: int) -> Codes:
         """Return the unlabelled cells surely assigned to a class; none if fewer than three are at all.
@@ -194,15 +191,23 @@ class Anchors:
         Classes without a label that labels contradict, shape (n_classes,).
     found
         Classes without a label for which cells of the target stand, shape (n_classes,).
-    weigh
-        What an anchored class weighs in the balance of classes, one with labels being 1.
+    covered
+        Whether classes with a label cover the target.
+    answered
+        Whether they do together with those that labels contradict.
     """
 
     X: sp.csr_array
     codes: Codes
     contradicted: NDArray[np.bool_]
     found: NDArray[np.bool_]
-    weigh: float = WEIGH_COVERED
+    covered: bool = True
+    answered: bool = True
+
+    @property
+    def weigh(self) -> float:
+        """What an anchored class weighs in the balance of classes, one with labels being 1."""
+        return WEIGH_COVERED if self.covered else WEIGH
 
 
 def anchor_cells(
@@ -234,15 +239,16 @@ def anchor_cells(
     """
     means = profiles.mean.astype(np.float64) + shift
     centre = means[known].mean(axis=0)
-    wanted = known & (np.bincount(codes, minlength=len(known)) == 0)
-    rows, stand_for, weigh = [], [], WEIGH_COVERED
+    labelled = _labelled(codes, len(known))
+    wanted = known & ~labelled
+    rows, stand_for, covered, answered = [], [], True, True
     contradicted, found = np.zeros(len(known), dtype=bool), np.zeros(len(known), dtype=bool)
     if sight is not None and unlabelled is not None:
         contradicted = wanted & sight.contradicted(codes, known=known)
-        weigh = WEIGH_COVERED if sight.covered(codes, len(known)) else WEIGH
+        covered, answered = sight.covered(labelled), sight.covered(labelled | contradicted)
         order = np.random.default_rng(random_state).permutation(unlabelled.shape[0])
-        own_mean, labelled = stand_ins(codes, known, unlabelled, sight, order)
-        rows, stand_for = [own_mean], [labelled]
+        own_mean, own_class = stand_ins(codes, known, unlabelled, sight, order)
+        rows, stand_for = [own_mean], [own_class]
         for k in np.flatnonzero(wanted & ~contradicted):
             own = order[np.isin(order, sight.nearer(sight.surely(int(k)), codes))][:ANCHORS]
             rows.append(unlabelled[np.sort(own)])
@@ -256,8 +262,14 @@ def anchor_cells(
         np.concatenate(stand_for).astype(np.intp),
         contradicted,
         found,
-        weigh,
+        covered,
+        answered,
     )
+
+
+def _labelled(codes: Codes, n_classes: int) -> NDArray[np.bool_]:
+    """Return which classes have a label, shape (n_classes,)."""
+    return np.bincount(codes, minlength=n_classes) > 0
 
 
 def stand_ins(
@@ -272,7 +284,7 @@ def stand_ins(
     order
         Unlabelled cells, shuffled: the first ones are taken.
     """
-    labelled = known & (np.bincount(codes, minlength=len(known)) > 0)
+    labelled = known & _labelled(codes, len(known))
     able = order[sight.sure[order] & (sight.unlabelled[order] >= 0)]
     able = sight.agreed(able[labelled[sight.unlabelled[able]]], codes)
     own = {int(k): able[sight.unlabelled[able] == k][:ANCHORS] for k in np.flatnonzero(labelled)}

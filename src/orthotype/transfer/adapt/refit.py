@@ -12,25 +12,22 @@ is mostly noise: rows are moved along the axes of the metric to where the cells 
 
 *From nothing*, least squares tell every labelled class from all others by one and zero, times seven
 (:mod:`orthotype.models.linear.ridge`), all genes alike, no row moved, at the same alpha. They know no source
-that could mislead them. As labels near the number of genes, rows that are mostly noise would be told apart to
-the letter: from fifty labels per class on alpha grows, to thirty times as much at a hundred. With 2.5 labels
-per class or less, the cells that labels reach by the fit around the start
-(:mod:`orthotype.transfer.adapt.walk`) are one label more of their class. Of the mean this fit has half from
-two labels per class on, cells reached included, nothing where every class has a single one, and a share in
-between; the start is worth the rest. Two fits that err differently are better together than either.
+that could mislead them. With 2.5 labels per class or less, the cells that labels reach by the fit around the
+start (:mod:`orthotype.transfer.adapt.walk`) are one label more of their class. Of the mean this fit has half
+from two labels per class on, cells reached included, nothing where every class has a single one, and a share
+in between; the start is worth the rest. Two fits that err differently are better together than either.
 
 Classes weigh alike. Around the start, a stand-in counts beside the labels of a class as one more. A class
 without a label, for which anchors stand (:mod:`orthotype.transfer.adapt.anchors`), weighs a tenth to three
 tenths of that. From nothing, anchors that are cells of the target are told from all other classes by 5 p,
 with p what the start gives their class: those it is sure of are held, without taking more than a label would.
 
-*A label may be wrong.* A tenth of all are taken to be: with p the probability of its label by fits that have
-not seen the cell, it counts by 0.9 p / (0.9 p + 0.1 / n_classes), the chance that it is right, where its
-class has three labels or more.
-
-Nothing else is chosen on the labelled cells, which are too few to choose.
+Both strengths are chosen, and labels doubted, by what fits say of labelled cells that they have not seen
+(:mod:`orthotype.transfer.adapt.choice`); nothing else is chosen on them.
 """
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -52,13 +49,9 @@ Floats = NDArray[np.float64]
 
 STRENGTH: Final = 0.0024
 FROM_NOTHING: Final = 0.5
-MANY_LABELS: Final = 50.0
-DEARER: Final = 30.0
 SURE: Final = 7.0
 ANCHORS_SURE: Final = 5.0
 N_FOLDS: Final = 5
-WRONG: Final = 0.1
-FEWEST_TO_DOUBT: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +72,8 @@ class Evidence:
         Classes that labelled cells contradict, shape (n_classes,): they have to learn that, too.
     found
         Classes without a label for which cells of the target stand, shape (n_classes,).
+    answered
+        Whether classes with a label, and those that labels contradict, cover the target.
     weigh
         What an anchored class weighs in the balance of classes.
     moved
@@ -93,6 +88,7 @@ class Evidence:
     moving: NDArray[np.bool_]
     contradicted: NDArray[np.bool_]
     found: NDArray[np.bool_]
+    answered: bool
     weigh: float
     moved: Floats | None = None
     n_reached: int = 0
@@ -118,6 +114,7 @@ class Evidence:
             np.bincount(codes, minlength=len(anchors.contradicted)) > 0,
             anchors.contradicted,
             anchors.found,
+            anchors.answered,
             anchors.weigh,
             moved,
         )
@@ -142,12 +139,6 @@ class Evidence:
         """Share of the fit from nothing in the mean, 0 to a half: by labels, and cells reached, per class."""
         per_class = (self.n_labelled + self.n_reached) / max(int(self.moving.sum()), 1)
         return FROM_NOTHING * min(per_class - 1.0, 1.0)
-
-    @property
-    def dearer(self) -> float:
-        """Factor of the penalty of the fit from nothing, by labels per class."""
-        per_class = self.n_labelled / max(int(self.moving.sum()), 1)
-        return 1.0 + (DEARER - 1.0) * float(np.clip(per_class / MANY_LABELS - 1.0, 0.0, 1.0))
 
     def learned(self, counts: NDArray[Any] | None = None) -> NDArray[np.bool_]:
         """Return the classes of labelled cells that count, and those that labels contradict."""
@@ -267,7 +258,7 @@ class FromNothing:
         self.evidence, self._products = evidence, products
         centre = np.asarray(products.X.T @ evidence.weights(stand_ins=False))
         _, lengths, _ = products.centred(centre, Metric.plain(len(centre)))
-        self.strength = evidence.dearer * evidence.strength(float(lengths.mean()))
+        self.strength = evidence.strength(float(lengths.mean()))
         rows = np.arange(len(evidence.codes))
         n, last = evidence.n_labelled, len(rows) - evidence.n_reached
         sure = np.where((rows < n) | (rows >= last), SURE, 0.0)
@@ -298,6 +289,8 @@ class Refit:
     ----------
     worth
         What the start's scores are worth in the mean.
+    factors
+        Of the strengths around the start and from nothing.
     """
 
     def __init__(
@@ -317,19 +310,26 @@ class Refit:
             products = Products.of(alone.X)
         self.worth = 1.0 - alone.share_from_nothing if strength == "auto" else 1.0
         self._alone = FromNothing(alone, products, self.around.before)
+        self.factors = 1.0, 1.0
+
+    def stronger(self, around: float, alone: float) -> "Refit":
+        """Return the fits at so many times the strength around the start, and from nothing."""
+        found = copy(self)
+        found.factors = around, alone
+        return found
 
     @property
     def strength(self) -> float:
         """Strength alpha of the fit around the start."""
-        return self.around.strength
+        return self.around.strength * self.factors[0]
 
     def change(self, counts: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
         """Return what is added to the start's weights and intercepts at their worth."""
-        coef, intercept = self.around.few.expand(self.around.fit(counts)[0])
+        coef, intercept = self.around.few.expand(self.around.fit(counts, stronger=self.factors[0])[0])
         if self.worth == 1.0:
             return coef, intercept
-        alone = self._alone.fit(counts).expand()
-        return self._mean(coef, alone[0]), self._mean(intercept, alone[1])
+        alone = self._alone.fit(counts, stronger=self.factors[1]).expand()
+        return self.mean(coef, alone[0]), self.mean(intercept, alone[1])
 
     def scores(self, X: sp.csr_array, counts: NDArray[Any] | None = None) -> Floats:
         """Return the logits of encoded cells, shape (n, n_classes)."""
@@ -346,41 +346,48 @@ class Refit:
         random_state
             Decides which; a smaller share is part of a larger one.
         """
-        evidence = self.evidence
+        around = self.around_held_out(share=share, random_state=random_state)
+        if self.worth == 1.0:
+            return around
+        return self.mean(around, self.alone_held_out(share=share, random_state=random_state))
+
+    def around_held_out(self, *, share: float = 1.0, random_state: int = 0) -> Floats:
+        """Return the same by the fit around the start alone."""
+        n, times = self.evidence.n_labelled, self.factors[0]
+
+        def said(used: NDArray[np.bool_], stronger: float) -> Floats:
+            return self.around.fit(used, stronger=times * stronger)[1][:n]
+
+        return self._held_out(said, self.around.before[:n], share, random_state)
+
+    def alone_held_out(self, *, share: float = 1.0, random_state: int = 0) -> Floats:
+        """Return the same by the fit from nothing alone."""
+        n, times = self.evidence.n_labelled, self.factors[1]
+
+        def said(used: NDArray[np.bool_], stronger: float) -> Floats:
+            return self._alone.fit(used, stronger=times * stronger).scores[:n]
+
+        return self._held_out(said, np.zeros_like(self.around.before[:n]), share, random_state)
+
+    def mean(self, around: Floats, alone: Floats) -> Floats:
+        """Return the mean of what both fits say, each at its worth."""
+        return np.asarray(self.worth * around + (1.0 - self.worth) * alone)
+
+    def _held_out(
+        self,
+        said: Callable[[NDArray[np.bool_], float], Floats],
+        before: Floats,
+        share: float,
+        random_state: int,
+    ) -> Floats:
+        """Return what is said of each fold by fits of the others, or before any where there are none."""
+        evidence, found = self.evidence, before.copy()
         n = evidence.n_labelled
-        found = self.worth * self.around.before[:n]
         order = np.random.default_rng(random_state).permutation(n)
         for fold in range(int(evidence.folds.max()) + 1):
             used, test = evidence.folds != fold, evidence.folds == fold
             if share < 1.0:
                 used = evidence.part(used, order, share)
             if used.any():
-                found[test] = self._said(used, stronger=n / int(used.sum()))[test]
+                found[test] = said(used, n / int(used.sum()))[test]
         return found
-
-    def _said(self, used: NDArray[np.bool_], *, stronger: float) -> Floats:
-        """Return what some of the labelled cells teach to say of all of them."""
-        n = self.evidence.n_labelled
-        around = self.around.fit(used, stronger=stronger)[1][:n]
-        if self.worth == 1.0:
-            return around
-        return self._mean(around, self._alone.fit(used, stronger=stronger).scores[:n])
-
-    def _mean(self, around: Floats, alone: Floats) -> Floats:
-        return np.asarray(self.worth * around + (1.0 - self.worth) * alone)
-
-
-def trust(scores: Floats, codes: NDArray[np.intp]) -> Floats:
-    """Return the chance that each label is right, where its class has three labels, else 1, shape (n,).
-
-    Parameters
-    ----------
-    scores
-        Scores of the labelled cells by fits that have not seen them, shape (n, n_classes).
-    codes
-        Their classes, shape (n,).
-    """
-    sizes = np.bincount(codes)
-    right = (1.0 - WRONG) * softmax(scores)[np.arange(len(codes)), codes]
-    found = right / (right + WRONG / np.count_nonzero(sizes))
-    return np.where(sizes[codes] >= FEWEST_TO_DOUBT, found, 1.0)
