@@ -51,8 +51,7 @@ class Cost:
     def __init__(self, codes: NDArray[np.intp]) -> None:
         sizes = np.bincount(codes)
         self._codes, self._by_chance = codes, WRONG / np.count_nonzero(sizes)
-        self._judging = sizes[codes] >= 2
-        self._weights = class_weights(codes) * self._judging
+        self._weights = class_weights(codes) * (sizes[codes] >= 2)
         self._weights /= max(float(self._weights.sum()), np.finfo(np.float64).tiny)
 
     def __call__(self, scores: Floats) -> float:
