@@ -24,7 +24,8 @@ Labels of 1, 2, 5 and 30 cells of every class, of 1 and 5 of every second class 
 and of 5, 10 and 30 of every class with a tenth of them wrong; scores as in ``benchmarks/adapt.py``. A rule is
 ``adapt`` with some of its constants replaced, or told that the labels are complete, where they are.
 ``--many`` asks for labels of 100 and 200 cells of every class (all that may be labelled where there are
-fewer), right and with a tenth wrong, with targets of up to 1,500 cells. Results:
+fewer), right and with a tenth wrong, with targets of up to 1,500 cells. ``--studies`` runs some of the
+studies anew and keeps the rows of the others. Results:
 ``benchmarks/results/adapt_settling.json`` and the tables of ``docs/adapt.md``.
 """
 

@@ -116,7 +116,7 @@ def _fitted(task: Lesson, *, strength: float | str, random_state: int) -> Found:
 
     rows = _some(task.codes, MOST_JUDGED, random_state)
     judging, held_out = chosen(fits(rows))
-    sure, whole = Cost(task.codes[rows]).sureness(held_out), judging
+    whole, sure = judging, Cost(task.codes[rows]).sureness(held_out)
     counts = trust(sure * held_out, task.codes[rows])
     if len(rows) < len(task.codes):
         learned = _some(task.codes, MOST_LEARNED, random_state)
