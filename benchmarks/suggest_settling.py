@@ -2,22 +2,25 @@
 
 Usage::
 
-    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/suggest_settling.py [--seeds 1] [--rules RULE ...] [--page]
+    ORTHOTYPE_REAL_DATA=FOLDER python benchmarks/suggest_settling.py [--seeds 1] [--rules RULE ...]
+                                                                     [--studies STUDY ...] [--page]
 
 One donor of a study is the source, up to 1,500 cells of its other donors are the target: Baron mouse and
-human and, with the development data, van Galen and two studies of human lung. Each comes six times:
+human and, with the development data, van Galen and two studies of human lung. Each comes eight times:
 
 - *dom*: counts as they are; the source lacks the largest class and the smallest of ten cells or more
 - *full*: counts changed as a species changes them: every gene times exp(N(0, 1)) and, for each class by
   itself, exp(N(0, 0.25)); each cell keeps its sum
 - *less*: the same, and the source lacks every fourth class
 - *named*: the same, and the source knows every second class by another name
+- *rare*: the same, and the source lacks every second class of at most three in a hundred target cells, and
+  then the others of these
 - *branch*: the same, and the source has one side of the first cut through the tree of its classes, by how
   alike their means are, and then the other, where that is three classes or more
 
 Labels are added up to 10, 20, 40 and 80 and scored as in ``benchmarks/suggest.py``. A rule is the choice of
-:mod:`orthotype.transfer.suggest` with some of its constants replaced. Results:
-``benchmarks/results/suggest_settling.json`` and the table of ``docs/suggest.md``.
+:mod:`orthotype.transfer.suggest` with some of its constants replaced, or of ``benchmarks/suggest_parts.py``.
+Results: ``benchmarks/results/suggest_settling.json`` and the table of ``docs/suggest.md``.
 """
 
 import argparse
@@ -38,8 +41,9 @@ from scipy.spatial.distance import squareform
 
 import orthotype as ot
 import suggest
+import suggest_parts
 from engine.page import between
-from orthotype.transfer.suggest import choice, groups
+from orthotype.transfer.suggest import choice, groups, suggesting
 from penalty import seen
 from suggest import COLUMN, PAGE, Pair, Task, fewer, named, run, trained
 
@@ -50,6 +54,8 @@ MOST_CELLS = 900
 MOST_TO_LABEL = 1500
 FEWEST_COUNTS = 50
 FEWEST = 10
+FEWEST_RARE = 5
+RARE = 0.03
 # Data set, column of classes, column of donors, the donor that is the source, species.
 STUDIES: Final = {
     "Baron mouse": ("baron2016-mouse", "cell_ontology_class", "donor", "mouse1", "mouse"),
@@ -66,8 +72,14 @@ RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "undamped": ({"DOUBT_POWER": 1.0}, "doubt of a group not damped: 0.1 + doubt"),
     "doubt first": ({"TYPICAL": 0}, "doubtful cells from the first label on"),
     "typical": ({"TYPICAL": 10**6}, "typical cells only"),
+    "tree": ({"choose": suggest_parts.of_all}, "parts of one tree of all cells"),
+    "trees": ({"choose": suggest_parts.of_groups}, "shares as they are, within a group parts of a tree"),
 }
-PARTS: Final = {"dom, full, less": ("dom", "full", "less"), "branch, named": ("branch", "named")}
+PARTS: Final = {
+    "dom, full, less": ("dom", "full", "less"),
+    "rare": ("rare",),
+    "branch, named": ("branch", "named"),
+}
 WAYS: Final = {"random": "cells at random", "balanced": "class-balanced (an oracle that sees all labels)"}
 
 
@@ -133,12 +145,19 @@ def branches(cells: Any) -> list[frozenset[str]]:
     return list(found)
 
 
+def shared_by(here: pd.Series, there: pd.Series, fewest: int) -> list[str]:
+    """Return the classes that the source has, too, and so many cells of the target, the largest first."""
+    return [label for label in there.index if there[label] >= fewest and here.get(label, 0) >= 2]
+
+
 def tasks(folder: str | None, seeds: int) -> Iterator[Task]:
     """Yield every study in its forms, split anew with every seed."""
     for name, source, target, species in studies(folder, MOST_TO_LABEL):
         here, there = (cells.obs[COLUMN].value_counts() for cells in (source, target))
-        shared = [label for label in there.index if there[label] >= 10 and here.get(label, 0) >= 2]
+        shared = shared_by(here, there, FEWEST)
         lacking = {"dom": [shared[0], shared[-1]], "full": [], "less": shared[2::4], "named": []}
+        rare = [label for label in shared_by(here, there, FEWEST_RARE) if there[label] <= RARE * target.n_obs]
+        lacking |= {f"rare {half + 1}": rare[half::2] for half in (0, 1) if rare[half::2]}
         for side, part in enumerate(branches(target)[:2]):
             lacking[f"branch {side + 1}"] = sorted(set(source.obs[COLUMN]) - part)
         for form, without in lacking.items():
@@ -162,8 +181,8 @@ def measured(task: Task, rules: list[str]) -> Iterator[dict[str, Any]]:
             rows = run(task, rule)
         else:
             replaced = RULES[rule][0]
-            place = groups if replaced.keys() <= vars(groups).keys() else choice
-            with patch.dict(vars(place), replaced):
+            places = (part for part in (groups, suggesting, choice) if replaced.keys() <= vars(part).keys())
+            with patch.dict(vars(next(places)), replaced):
                 rows = run(task, "suggest")
         yield from (row | {"way": rule} for row in rows)
 
@@ -197,15 +216,19 @@ def page(text: str, rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--studies", nargs="*", default=list(STUDIES))
     parser.add_argument("--rules", nargs="*", default=[*RULES, *WAYS])
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     if not options.page:
-        rows = [row for row in rows if row["way"] not in options.rules]
+        anew = tuple(f"{study}," for study in options.studies)
+        rows = [row for row in rows if row["way"] not in options.rules or not row["pair"].startswith(anew)]
         with patch.object(suggest, "BUDGETS", BUDGETS):
             for task in tasks(os.environ.get("ORTHOTYPE_REAL_DATA"), options.seeds):
+                if not task.pair.name.startswith(anew):
+                    continue
                 rows += measured(task, options.rules)
                 RESULTS.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
