@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orthotype.transfer.suggest import choice
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,6 +44,19 @@ def test_every_cloud_is_seen_once_before_any_is_seen_twice(
     labelled = np.zeros(len(cloud), dtype=bool)
     labelled[[5, 310, 355]] = True
     assert cloud[chosen(parts, way, places, 1, labelled=labelled)].tolist() == [3]
+
+
+def test_labels_are_dealt_to_groups_as_they_are_by_the_choice_itself(
+    parts: ModuleType, rng: np.random.Generator
+) -> None:
+    groups = np.repeat(np.arange(4), (200, 60, 9, 2))
+    places = rng.standard_normal((len(groups), 3))
+    more = {"groups": groups, "doubt": rng.random(len(groups)), "labels": np.array([0.0, 2.0, 0.0, 1.0])}
+    labelled = rng.random(len(groups)) < 0.05
+    for n in (1, 7, 40):
+        given = more | {"mass": np.ones(len(groups)), "labelled": labelled}
+        dealt = groups[choice.choose(places, n=n, **given)]
+        assert groups[chosen(parts, "of_groups", places, n, **given)].tolist() == dealt.tolist()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
